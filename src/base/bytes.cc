@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "base/bytes.h"
+
+namespace bpfgate {
+namespace {
+
+int nibble(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
+  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string to_hex(ByteView bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (uint8_t byte : bytes) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
+}
+
+Result<Bytes> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return fail(ErrorKind::Invalid, "odd number of hexadecimal digits");
+  Bytes bytes;
+  bytes.reserve(text.size() / 2);
+  for (size_t i = 0; i < text.size(); i += 2) {
+    int high = nibble(text[i]);
+    int low = nibble(text[i + 1]);
+    if (high < 0 || low < 0) return fail(ErrorKind::Invalid, "not a hexadecimal digit at position " + std::to_string(i));
+    bytes.push_back(static_cast<uint8_t>(high << 4 | low));
+  }
+  return bytes;
+}
+
+}  // namespace bpfgate

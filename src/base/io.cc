@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "base/io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <array>
+#include <cstdlib>
+
+namespace bpfgate {
+namespace {
+
+Result<> write_all(int fd, ByteView content, const std::string& name) {
+  while (!content.empty()) {
+    ssize_t count = ::write(fd, content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("write " + name);
+    content = content.subspan(static_cast<size_t>(count));
+  }
+  return {};
+}
+
+Result<> sync_directory(const std::filesystem::path& directory) {
+  TRY_ASSIGN(UniqueFd fd, open_file(directory, O_RDONLY | O_DIRECTORY));
+  if (::fsync(fd.get()) != 0) return fail_errno("fsync " + directory.string());
+  return {};
+}
+
+std::filesystem::path directory_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+Failure xattr_failure(const char* verb, const char* name) {
+  int code = errno;
+  if (code == ENOTSUP) {
+    Failure failure = fail(ErrorKind::Unsupported, std::string("this file system has no extended attributes (") + name + ")",
+                           "use ext4, f2fs, btrfs or xfs, or a detached signature");
+    return failure;
+  }
+  return fail_errno(std::string(verb) + " " + name, code);
+}
+
+}  // namespace
+
+Result<UniqueFd> open_file(const std::filesystem::path& path, int flags) {
+  UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!fd) return fail_errno(path.string());
+  return fd;
+}
+
+Result<Bytes> read_file(const std::filesystem::path& path, size_t limit) {
+  TRY_ASSIGN(UniqueFd fd, open_file(path, O_RDONLY));
+  Bytes content;
+  std::array<uint8_t, 65536> chunk;
+  for (;;) {
+    ssize_t count = ::read(fd.get(), chunk.data(), chunk.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("read " + path.string());
+    if (count == 0) return content;
+    if (content.size() + static_cast<size_t>(count) > limit)
+      return fail(ErrorKind::Invalid, path.string() + ": larger than " + std::to_string(limit) + " bytes");
+    content.insert(content.end(), chunk.begin(), chunk.begin() + count);
+  }
+}
+
+Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit) {
+  TRY_ASSIGN(Bytes content, read_file(path, limit));
+  return std::string(content.begin(), content.end());
+}
+
+Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode) {
+  std::string temporary = (directory_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
+  UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd) return fail_errno("create a temporary beside " + path.string());
+  auto finish = [&]() -> Result<> {
+    TRY(write_all(fd.get(), content, temporary));
+    if (::fchmod(fd.get(), mode) != 0) return fail_errno("chmod " + temporary);
+    if (::fsync(fd.get()) != 0) return fail_errno("fsync " + temporary);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("rename to " + path.string());
+    return {};
+  };
+  if (auto done = finish(); !done) {
+    ::unlink(temporary.c_str());
+    return done;
+  }
+  return sync_directory(directory_of(path));
+}
+
+Result<std::optional<Bytes>> get_xattr(int fd, const char* name) {
+  // The size can change between the two calls; ERANGE then asks for another round.
+  for (;;) {
+    ssize_t size = ::fgetxattr(fd, name, nullptr, 0);
+    if (size < 0 && errno == ENODATA) return std::nullopt;
+    if (size < 0) return xattr_failure("read", name);
+    Bytes value(static_cast<size_t>(size));
+    ssize_t count = ::fgetxattr(fd, name, value.data(), value.size());
+    if (count < 0 && errno == ERANGE) continue;
+    if (count < 0 && errno == ENODATA) return std::nullopt;
+    if (count < 0) return xattr_failure("read", name);
+    value.resize(static_cast<size_t>(count));
+    return value;
+  }
+}
+
+Result<> set_xattr(int fd, const char* name, ByteView value) {
+  if (::fsetxattr(fd, name, value.data(), value.size(), 0) != 0) return xattr_failure("set", name);
+  return {};
+}
+
+Result<> remove_xattr(int fd, const char* name) {
+  if (::fremovexattr(fd, name) != 0 && errno != ENODATA) return xattr_failure("remove", name);
+  return {};
+}
+
+}  // namespace bpfgate

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace bpfgate {
+
+// Opens with O_CLOEXEC added. The error names the path and carries errno in Error::code.
+Result<UniqueFd> open_file(const std::filesystem::path& path, int flags);
+
+// The whole content; more than `limit` bytes is ErrorKind::Invalid. Works on pipes and /proc files too.
+Result<Bytes> read_file(const std::filesystem::path& path, size_t limit);
+Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit);
+
+// Writes to a temporary in the same directory, fsyncs it, renames it over `path` and fsyncs the directory: after a
+// crash `path` holds either the old or the new content.
+Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode = 0644);
+
+// Extended attributes of the open file. An absent attribute is nullopt, not an error; a file system without them is
+// ErrorKind::Unsupported.
+Result<std::optional<Bytes>> get_xattr(int fd, const char* name);
+Result<> set_xattr(int fd, const char* name, ByteView value);
+Result<> remove_xattr(int fd, const char* name);  // absent is success
+
+}  // namespace bpfgate

@@ -17,8 +17,8 @@ namespace bpfgate::fsverity {
 // Values of FS_VERITY_HASH_ALG_* (include/uapi/linux/fsverity.h).
 enum class Algorithm : uint16_t { Sha256 = 1, Sha512 = 2 };
 
-std::string_view name_of(Algorithm algorithm);           // "sha256", "sha512"
-size_t digest_size_of(Algorithm algorithm);              // 32, 64
+std::string_view name_of(Algorithm algorithm);  // "sha256", "sha512"
+size_t digest_size_of(Algorithm algorithm);     // 32, 64
 Result<Algorithm> algorithm_named(std::string_view name);
 
 // A file digest: the hash of the fsverity_descriptor, not of the content.
@@ -29,7 +29,7 @@ struct Digest {
   bool operator==(const Digest&) const = default;
 };
 
-std::string to_string(const Digest& digest);            // "sha256:HEX"
+std::string to_string(const Digest& digest);               // "sha256:HEX"
 Result<Digest> digest_from_string(std::string_view text);  // the same form, case-insensitive HEX, exact length
 
 // How the Merkle tree is built. Salt is at most 32 bytes; block size a power of two, 1024 to 65536.
@@ -39,18 +39,26 @@ struct Parameters {
   Bytes salt;
 };
 
-// The digest a file would have when sealed with these parameters. Reads the whole file, from offset 0, with pread.
+// ErrorKind::Invalid where the parameters break the rules above; the message names the value.
+Result<> check(const Parameters& parameters);
+
+// The digest a file would have when sealed with these parameters. Reads the whole file, from offset 0, with pread;
+// anything but a regular file, and a file that shrinks meanwhile, is ErrorKind::Failed.
 Result<Digest> compute(int fd, const Parameters& parameters);
 
 // The digest of a sealed file as the kernel reports it (FS_IOC_MEASURE_VERITY). nullopt: the file is not sealed, or
 // its file system has no fs-verity. Other failures are errors.
 Result<std::optional<Digest>> measure(int fd);
 
+// Whether fs-verity can be enabled on files beside this one: its file system has it and the feature is switched on.
+Result<bool> is_supported(int fd);
+
 enum class SealOutcome { Sealed, AlreadySealed };
 
-// Enables fs-verity on `path` and returns the digest the kernel then measures. Opens read-only, retries on a passing
-// ETXTBSY, puts mtime back. A file sealed already with the digest `parameters` gives is AlreadySealed; with
-// another digest ErrorKind::Failed. A file system without it is ErrorKind::Unsupported and says how to enable it.
+// Enables fs-verity on `path` and returns the digest the kernel then measures. Opens read-only, retries for about two
+// seconds while somebody has the file open for writing, puts mtime and atime back. A file sealed already with the
+// digest `parameters` gives is AlreadySealed; with another digest ErrorKind::Failed. A file system without it is
+// ErrorKind::Unsupported and says how to enable it.
 struct Sealing {
   SealOutcome outcome = SealOutcome::Sealed;
   Digest digest;

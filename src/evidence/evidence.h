@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +27,10 @@ Bytes signed_message(const fsverity::Digest& digest);
 
 // The hash inside the PKCS#7 goes with the digest's algorithm, as `fsverity sign` does it.
 crypto::HashAlgorithm signature_hash(fsverity::Algorithm algorithm);
+
+// The signature xattr of an open file, as it is. A file system without extended attributes has no signatures, which is
+// what the gate finds too: nullopt, not an error.
+Result<std::optional<Bytes>> read_signature(int fd);
 
 enum class Role { Loader, Library };
 
@@ -74,8 +77,8 @@ struct Conclusion {
   std::optional<fsverity::Digest> digest;  // as the kernel measured it
 };
 
-// Judges an open file. `signature` overrides the xattr (a detached signature). Failures to read are errors; every finding
-// about the file is a Conclusion.
+// Judges an open file. `signature` overrides the xattr (a detached signature). Failures to read are errors; every
+// finding about the file is a Conclusion.
 Result<Conclusion> conclude(int fd, const Trust& trust, const std::optional<Bytes>& signature = std::nullopt);
 
 // The same for a digest that need not be measured: what the gate would conclude if the file were sealed so.

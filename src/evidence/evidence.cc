@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "evidence/evidence.h"
+
+#include <functional>
+
+#include "base/io.h"
+
+namespace bpfgate::evidence {
+namespace {
+
+using crypto::SignatureCheck;
+using SignatureReader = std::function<Result<std::optional<Bytes>>()>;
+
+void append_le16(Bytes& bytes, uint16_t value) {
+  bytes.push_back(static_cast<uint8_t>(value));
+  bytes.push_back(static_cast<uint8_t>(value >> 8));
+}
+
+Verdict verdict_of(Role role) { return role == Role::Loader ? Verdict::Loader : Verdict::Library; }
+
+// A library's grant means nothing: only loaders call bpf(2).
+Conclusion accepted(Role role, Reason reason, std::string rule, const std::string& grant) {
+  Conclusion conclusion;
+  conclusion.verdict = verdict_of(role);
+  conclusion.reason = reason;
+  conclusion.rule = std::move(rule);
+  if (role == Role::Loader) conclusion.grant = grant;
+  return conclusion;
+}
+
+Conclusion refused(Reason reason, std::string rule = {}) {
+  Conclusion conclusion;
+  conclusion.reason = reason;
+  conclusion.rule = std::move(rule);
+  return conclusion;
+}
+
+const TrustedDigest* find_listed(const fsverity::Digest& digest, const Trust& trust) {
+  for (const TrustedDigest& listed : trust.digests) {
+    if (listed.digest == digest) return &listed;
+  }
+  return nullptr;
+}
+
+// Every signer is tried: a file may be signed by an old certificate and a new one of the same issuer and serial. What
+// is reported is the finding that says most: a trusted signer's wrong signature over a stranger's.
+Conclusion judge_signature(ByteView signature, ByteView message, const Trust& trust) {
+  Conclusion best = refused(Reason::SignatureUntrusted);
+  for (const TrustedSigner& signer : trust.signers) {
+    switch (crypto::check_detached(signature, message, *signer.certificate)) {
+      case SignatureCheck::Valid:
+        return accepted(signer.role, Reason::Signature, signer.name, signer.grant);
+      case SignatureCheck::Malformed:
+        return refused(Reason::SignatureMalformed);  // says nothing about the certificate: the next one cannot differ
+      case SignatureCheck::Mismatch:
+        if (best.reason != Reason::SignatureMismatch) best = refused(Reason::SignatureMismatch, signer.name);
+        break;
+      case SignatureCheck::NotMine:
+        break;
+    }
+  }
+  return best;
+}
+
+// The order is the gate's: a listed digest needs no signature, so none is read for it.
+Result<Conclusion> judge(const fsverity::Digest& digest, const SignatureReader& read_signature, const Trust& trust) {
+  if (const TrustedDigest* listed = find_listed(digest, trust))
+    return accepted(listed->role, Reason::ListedDigest, to_string(digest), listed->grant);
+  TRY_ASSIGN(std::optional<Bytes> signature, read_signature());
+  if (!signature) return refused(Reason::NoSignature);
+  if (signature->size() > max_signature_size) return refused(Reason::SignatureTooLarge);
+  return judge_signature(*signature, signed_message(digest), trust);
+}
+
+}  // namespace
+
+Bytes signed_message(const fsverity::Digest& digest) {
+  constexpr std::string_view magic = "FSVerity";
+  Bytes message(magic.begin(), magic.end());
+  append_le16(message, static_cast<uint16_t>(digest.algorithm));
+  append_le16(message, static_cast<uint16_t>(digest.value.size()));
+  message.insert(message.end(), digest.value.begin(), digest.value.end());
+  return message;
+}
+
+crypto::HashAlgorithm signature_hash(fsverity::Algorithm algorithm) {
+  return algorithm == fsverity::Algorithm::Sha512 ? crypto::HashAlgorithm::Sha512 : crypto::HashAlgorithm::Sha256;
+}
+
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::Loader:
+      return "loader";
+    case Verdict::Library:
+      return "library";
+    case Verdict::NoEvidence:
+      return "no-evidence";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(Reason reason) {
+  switch (reason) {
+    case Reason::ListedDigest:
+      return "listed-digest";
+    case Reason::Signature:
+      return "signature";
+    case Reason::NotSealed:
+      return "not-sealed";
+    case Reason::NoSignature:
+      return "no-signature";
+    case Reason::SignatureTooLarge:
+      return "signature-too-large";
+    case Reason::SignatureMalformed:
+      return "signature-malformed";
+    case Reason::SignatureUntrusted:
+      return "signature-untrusted";
+    case Reason::SignatureMismatch:
+      return "signature-mismatch";
+  }
+  return "unknown";
+}
+
+Result<std::optional<Bytes>> read_signature(int fd) {
+  Result<std::optional<Bytes>> signature = get_xattr(fd, signature_xattr);
+  if (!signature && signature.error().kind == ErrorKind::Unsupported) return std::nullopt;
+  return signature;
+}
+
+Result<Conclusion> conclude(int fd, const Trust& trust, const std::optional<Bytes>& signature) {
+  TRY_ASSIGN(std::optional<fsverity::Digest> digest, fsverity::measure(fd));
+  if (!digest) return refused(Reason::NotSealed);
+  auto reader = [&]() -> Result<std::optional<Bytes>> {
+    if (signature) return signature;
+    return read_signature(fd);
+  };
+  TRY_ASSIGN(Conclusion conclusion, judge(*digest, reader, trust));
+  conclusion.digest = std::move(digest);
+  return conclusion;
+}
+
+Conclusion conclude(const fsverity::Digest& digest, const std::optional<Bytes>& signature, const Trust& trust) {
+  // A signature at hand cannot fail to be read, so there is always a value.
+  Conclusion conclusion = *judge(digest, [&]() -> Result<std::optional<Bytes>> { return signature; }, trust);
+  conclusion.digest = digest;
+  return conclusion;
+}
+
+}  // namespace bpfgate::evidence

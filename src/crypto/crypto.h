@@ -19,8 +19,12 @@ struct x509_st;
 
 namespace bpfgate::crypto {
 
-struct KeyDeleter { void operator()(evp_pkey_st* key) const; };
-struct CertificateDeleter { void operator()(x509_st* certificate) const; };
+struct KeyDeleter {
+  void operator()(evp_pkey_st* key) const;
+};
+struct CertificateDeleter {
+  void operator()(x509_st* certificate) const;
+};
 
 // An X.509 certificate. Move-only.
 class Certificate {
@@ -31,8 +35,8 @@ class Certificate {
   static Result<Certificate> load(const std::string& path_or_uri);
 
   [[nodiscard]] Bytes der() const;
-  [[nodiscard]] std::string subject() const;                     // RFC 2253, one line
-  [[nodiscard]] std::array<uint8_t, 32> fingerprint() const;     // SHA-256 of the DER
+  [[nodiscard]] std::string subject() const;                  // RFC 2253, one line
+  [[nodiscard]] std::array<uint8_t, 32> fingerprint() const;  // SHA-256 of the DER
   // Why the kernel could not verify signatures of this certificate's key; ErrorKind::Key.
   [[nodiscard]] Result<> check_kernel_can_verify() const;
   [[nodiscard]] x509_st* get() const { return certificate_.get(); }
@@ -55,8 +59,8 @@ enum class HashAlgorithm { Sha256, Sha384, Sha512 };
 // where the key lives in a token.
 class Signer {
  public:
-  // Loads the key (PEM file, encrypted or not, or pkcs11: URI) and checks, before anything is signed, that the kernel can
-  // verify its kind and that the certificate belongs to it. Every failure is ErrorKind::Key with the reason.
+  // Loads the key (PEM file, encrypted or not, or pkcs11: URI) and checks, before anything is signed, that the kernel
+  // can verify its kind and that the certificate belongs to it. Every failure is ErrorKind::Key with the reason.
   static Result<Signer> create(const std::string& key_path_or_uri, const Certificate& certificate,
                                const PassphraseSource& passphrase);
   Signer(Signer&&) noexcept;
@@ -76,8 +80,8 @@ class Signer {
   std::unique_ptr<State> state_;
 };
 
-// What a detached signature is worth against one certificate. NotMine and Mismatch are different findings: the first lets
-// a caller try the next certificate, the second does not.
+// What a detached signature is worth against one certificate. NotMine and Mismatch are different findings: the first
+// lets a caller try the next certificate, the second does not.
 enum class SignatureCheck {
   Valid,
   NotMine,    // signed by somebody else (issuer and serial, or key id, differ)
@@ -85,6 +89,10 @@ enum class SignatureCheck {
   Malformed,  // not a PKCS#7 SignedData the kernel would accept (crypto/asymmetric_keys/pkcs7_parser.c)
 };
 SignatureCheck check_detached(ByteView signature, ByteView message, const Certificate& certificate);
+
+// What a tool may put on a file: a detached signature that the kernel would read, and not a byte behind it
+// (check_detached tolerates those, as the kernel does). ErrorKind::Invalid otherwise.
+Result<> check_well_formed(ByteView signature);
 
 // Who signed, as the PKCS#7 says it: issuer and serial in one line. Malformed input is ErrorKind::Invalid.
 Result<std::string> describe_signer(ByteView signature);

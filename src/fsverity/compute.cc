@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Digests computed in user space. libfsverity builds the Merkle tree; this file feeds it.
+#include <fcntl.h>
 #include <libfsverity.h>
 #include <sys/stat.h>
 
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/io.h"
 #include "fsverity/fsverity.h"
 #include "fsverity/library.h"
 
@@ -76,6 +78,10 @@ Failure compute_failure(int code) {
 
 }  // namespace
 
+Result<UniqueFd> open_candidate(const std::filesystem::path& path) {
+  return open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+}
+
 Result<uint64_t> regular_file_size(int fd) {
   struct stat status;
   if (::fstat(fd, &status) != 0) return fail_errno("fstat");
@@ -104,6 +110,13 @@ Result<Digest> compute(int fd, const Parameters& parameters) {
   std::unique_ptr<libfsverity_digest, FreeDeleter> owned(computed);
   if (status != 0) return compute_failure(-status);
   return Digest{parameters.algorithm, Bytes(owned->digest, owned->digest + owned->digest_size)};
+}
+
+Result<Digest> compute(const std::filesystem::path& path, const Parameters& parameters) {
+  TRY_ASSIGN(UniqueFd fd, open_candidate(path));
+  Result<Digest> digest = compute(fd.get(), parameters);
+  if (!digest) return Failure(std::move(digest).error().within(path.string()));
+  return digest;
 }
 
 }  // namespace bpfgate::fsverity

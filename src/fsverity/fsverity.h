@@ -45,6 +45,8 @@ Result<> check(const Parameters& parameters);
 // The digest a file would have when sealed with these parameters. Reads the whole file, from offset 0, with pread;
 // anything but a regular file, and a file that shrinks meanwhile, is ErrorKind::Failed.
 Result<Digest> compute(int fd, const Parameters& parameters);
+// The same for a file by name, which errors begin with.
+Result<Digest> compute(const std::filesystem::path& path, const Parameters& parameters);
 
 // The digest of a sealed file as the kernel reports it (FS_IOC_MEASURE_VERITY). nullopt: the file is not sealed, or
 // its file system has no fs-verity. Other failures are errors.

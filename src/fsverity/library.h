@@ -4,9 +4,13 @@
 
 #include <libfsverity.h>
 
+#include "base/unique_fd.h"
 #include "fsverity/fsverity.h"
 
 namespace bpfgate::fsverity {
+
+// Opens read-only without waiting for the other end of a FIFO: that is refused later, as not being a regular file.
+Result<UniqueFd> open_candidate(const std::filesystem::path& path);
 
 // The size of an open regular file; anything else is ErrorKind::Failed.
 Result<uint64_t> regular_file_size(int fd);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The kernel's side of fs-verity: measure and enable.
 // Error codes: Linux Documentation/filesystems/fsverity.rst, FS_IOC_ENABLE_VERITY and FS_IOC_MEASURE_VERITY.
-#include <fcntl.h>
 #include <linux/fsverity.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
@@ -12,7 +11,6 @@
 #include <chrono>
 #include <thread>
 
-#include "base/io.h"
 #include "fsverity/fsverity.h"
 #include "fsverity/library.h"
 
@@ -179,8 +177,7 @@ Result<bool> is_supported(int fd) {
 
 Result<Sealing> seal(const std::filesystem::path& path, const Parameters& parameters) {
   TRY(check(parameters));
-  // O_NONBLOCK: a FIFO must be refused, not waited for. It means nothing to regular files.
-  TRY_ASSIGN(UniqueFd fd, open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  TRY_ASSIGN(UniqueFd fd, open_candidate(path));
   Result<Sealing> sealing = seal_open_file(fd.get(), parameters);
   if (!sealing) return Failure(std::move(sealing).error().within(path.string()));
   return sealing;

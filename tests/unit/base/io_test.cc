@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "base/io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <iterator>
+
+#include "temporary_directory.h"
+
+using namespace bpfgate;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* attribute = "user.bpfgate_test";
+
+size_t entry_count(const fs::path& directory) {
+  return static_cast<size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
+
+mode_t mode_of(const fs::path& path) {
+  struct stat status = {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 07777;
+}
+
+}  // namespace
+
+TEST_CASE("opening sets close-on-exec and names the path in errors") {
+  test::TemporaryDirectory directory;
+  UniqueFd fd = open_file(directory.file("a", "x"), O_RDONLY).value();
+  CHECK((::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC) != 0);
+  Result<UniqueFd> missing = open_file(directory.path() / "missing", O_RDONLY);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == ENOENT);
+  CHECK(missing.error().message.find("/missing: ") != std::string::npos);
+}
+
+TEST_CASE("a file is read whole, up to the limit and not beyond") {
+  test::TemporaryDirectory directory;
+  for (size_t size : {size_t{0}, size_t{1}, size_t{65536}, size_t{65537}, size_t{200000}}) {
+    INFO(size);
+    std::string content(size, 'x');
+    if (size > 0) content.back() = 'y';
+    fs::path path = directory.file("f", content);
+    CHECK(read_text_file(path, size).value() == content);
+    if (size == 0) continue;
+    Result<Bytes> cut = read_file(path, size - 1);
+    REQUIRE_FALSE(cut);
+    CHECK(cut.error().kind == ErrorKind::Invalid);
+  }
+}
+
+TEST_CASE("files without a size are read too") {
+  CHECK(read_text_file("/proc/self/status", 1 << 20).value().starts_with("Name:"));
+}
+
+TEST_CASE("a directory is not a file to read") {
+  test::TemporaryDirectory directory;
+  CHECK(read_file(directory.path(), 100).error().code == EISDIR);
+}
+
+TEST_CASE("an atomic write replaces the content and leaves nothing beside it") {
+  test::TemporaryDirectory directory;
+  fs::path path = directory.file("f", "old and longer");
+  REQUIRE(write_file_atomically(path, as_bytes("new"), 0640));
+  CHECK(read_text_file(path, 100).value() == "new");
+  CHECK(mode_of(path) == 0640);
+  CHECK(entry_count(directory.path()) == 1);
+}
+
+TEST_CASE("an atomic write that fails leaves the old content and no temporary") {
+  test::TemporaryDirectory directory;
+  fs::path blocked = directory.path() / "blocked";
+  fs::create_directories(blocked / "full");  // rename(2) refuses to replace it
+  CHECK_FALSE(write_file_atomically(blocked, as_bytes("new")));
+  CHECK(fs::is_directory(blocked / "full"));
+  CHECK(entry_count(directory.path()) == 1);
+  CHECK_FALSE(write_file_atomically(directory.path() / "missing" / "f", as_bytes("new")));
+}
+
+TEST_CASE("a relative name is written in the working directory") {
+  fs::path name = "relative_name_test";
+  REQUIRE(write_file_atomically(name, as_bytes("here")));
+  CHECK(read_text_file(name, 10).value() == "here");
+  fs::remove(name);
+}
+
+TEST_CASE("extended attributes are set, replaced, read and removed") {
+  test::TemporaryDirectory directory;
+  UniqueFd fd = open_file(directory.file("f", ""), O_RDWR).value();
+  CHECK(get_xattr(fd.get(), attribute).value() == std::nullopt);
+  REQUIRE(set_xattr(fd.get(), attribute, Bytes{1, 0, 2}));
+  CHECK(get_xattr(fd.get(), attribute).value() == Bytes{1, 0, 2});
+  REQUIRE(set_xattr(fd.get(), attribute, Bytes(2000, 7)));
+  CHECK(get_xattr(fd.get(), attribute).value() == Bytes(2000, 7));
+  REQUIRE(remove_xattr(fd.get(), attribute));
+  CHECK(get_xattr(fd.get(), attribute).value() == std::nullopt);
+}
+
+TEST_CASE("an empty extended attribute is not an absent one") {
+  test::TemporaryDirectory directory;
+  UniqueFd fd = open_file(directory.file("f", ""), O_RDWR).value();
+  REQUIRE(set_xattr(fd.get(), attribute, {}));
+  CHECK(get_xattr(fd.get(), attribute).value() == Bytes{});
+}
+
+TEST_CASE("removing an absent extended attribute is success") {
+  test::TemporaryDirectory directory;
+  UniqueFd fd = open_file(directory.file("f", ""), O_RDWR).value();
+  CHECK(remove_xattr(fd.get(), attribute));
+}
+
+TEST_CASE("a file system without extended attributes is unsupported, not broken") {
+  UniqueFd fd = open_file("/proc/self/status", O_RDONLY).value();
+  CHECK(get_xattr(fd.get(), attribute).error().kind == ErrorKind::Unsupported);
+  CHECK(set_xattr(fd.get(), attribute, Bytes{1}).error().kind == ErrorKind::Unsupported);
+}

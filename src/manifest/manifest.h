@@ -2,6 +2,7 @@
 // The policy of a host as typed structs. docs/MANIFEST.md is the reference of the format.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -15,6 +16,19 @@
 
 namespace bpfgate::manifest {
 
+// The limits of a policy. The kernel side sizes its maps by them (bpf/gate_abi.h), so what parses also fits.
+inline constexpr size_t kMaxSigners = 32;
+inline constexpr size_t kMaxGrants = 64;  // the built-in ones included
+inline constexpr size_t kMaxDigests = 65536;
+inline constexpr size_t kMaxNameBytes = 63;
+inline constexpr size_t kMaxNoteBytes = 255;
+inline constexpr size_t kMaxPathBytes = 4095;
+inline constexpr size_t kMaxManifestBytes = size_t{8} << 20;
+inline constexpr size_t kMaxCertificateBytes = size_t{64} << 10;
+// 2^53 - 1, the largest integer every JSON tool keeps exact (RFC 7493, 2.2). A sequence number that jq or a browser
+// rounded on its way would let an old policy look new.
+inline constexpr uint64_t kMaxSequence = (uint64_t{1} << 53) - 1;
+
 enum class Mode { Audit, Enforce };
 enum class Role { Loader, Library };
 
@@ -24,9 +38,13 @@ std::string_view name_of(Role role);  // "loader", "library"
 // Which bpf(2) commands a grant allows: bit N is command number N of enum bpf_cmd (include/uapi/linux/bpf.h).
 using CommandSet = uint64_t;
 
+// The word "any": every command, those of later kernels too.
+inline constexpr CommandSet kAnyCommand = ~CommandSet{0};
+
 struct Grant {
   std::string name;
   CommandSet commands = 0;
+  bool operator==(const Grant&) const = default;
 };
 
 // Built in, and not to be redefined: "none" (nothing), "inspect" (list and read info of objects, no loading and no
@@ -34,17 +52,21 @@ struct Grant {
 Grant grant_none();
 Grant grant_inspect();
 Grant grant_full();
+bool is_built_in(std::string_view grant);
 
-// Command names as libbpf and systemd's BPFDelegateCommands= spell them: "prog_load", "map_create", ...
+// Command names as the kernel spells them in bpffs' delegate_cmds= option: "prog_load", "map_create", ... An unknown
+// name is ErrorKind::Invalid and the remedy names the closest.
 Result<unsigned> command_number(std::string_view name);
-std::string command_name(unsigned number);  // "command 77" where the number has no name here
+std::string command_name(unsigned number);      // "command 77" where the number has no name here
+std::vector<std::string_view> command_names();  // all, in order of their numbers
 
 struct Signer {
   std::string name;
   Role role = Role::Loader;
   std::string certificate_path;  // as the manifest says it, made absolute against the manifest's directory
-  Bytes certificate;             // the file's content, PEM or DER, unparsed
+  Bytes certificate;             // the file's content, PEM or DER, unparsed; never empty
   std::string grant;             // name of a grant; empty for role Library
+  bool operator==(const Signer&) const = default;
 };
 
 struct ListedDigest {
@@ -53,29 +75,33 @@ struct ListedDigest {
   Role role = Role::Loader;
   std::string grant;  // empty for role Library
   std::string note;
+  bool operator==(const ListedDigest&) const = default;
 };
 
 struct Manifest {
   std::string name;
   uint64_t sequence = 0;
   Mode mode = Mode::Audit;
-  std::vector<Signer> signers;
-  std::vector<ListedDigest> digests;
+  std::vector<Signer> signers;          // in the manifest's order; names and certificates differ
+  std::vector<ListedDigest> digests;    // in the manifest's order; no digest twice
   std::map<std::string, Grant> grants;  // those of the manifest and the built-in ones
   std::string default_grant = "none";
+  bool operator==(const Manifest&) const = default;
 };
 
 // Parses and checks everything: unknown or duplicate keys, duplicate names, dangling references, wrong types, out of
 // range values. An error names the file, the JSON pointer and the mend. `read_certificate` is how certificate files
-// are read, so that the parser itself touches no file.
+// are read, so that the parser itself touches no file; it gets absolute paths.
 using CertificateReader = std::function<Result<Bytes>(const std::filesystem::path&)>;
-Result<Manifest> parse(std::string_view text, const std::filesystem::path& path, const CertificateReader& read_certificate);
+Result<Manifest> parse(std::string_view text, const std::filesystem::path& path,
+                       const CertificateReader& read_certificate);
 
 // Reads the file and the certificates it names (relative to it).
 Result<Manifest> load(const std::filesystem::path& path);
 
-// One canonical JSON text for equal policies (certificates by their content): equal texts mean equal
-// policies. Used to tell whether a loaded policy is the one in a file.
+// Whether the gate would do the same, as text: equal texts mean equal policies. Deterministic JSON in the manifest
+// format itself, with each certificate's content in hex where its path was; the order of signers and digests, notes and
+// the built-in grants are left out of account. Used to tell whether a loaded policy is the one in a file.
 std::string canonical_text(const Manifest& manifest);
 
 }  // namespace bpfgate::manifest

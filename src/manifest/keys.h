@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// The keys each object of a manifest may have. One table per object: the parser refuses everything else, its messages
+// list them, and a test holds manifests/schema.json to them.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace bpfgate::manifest::keys {
+
+inline constexpr std::array<std::string_view, 8> manifest = {"bpfgate", "name",    "sequence", "mode",
+                                                             "signers", "digests", "grants",   "default"};
+inline constexpr std::array<std::string_view, 4> signer = {"name", "role", "certificate", "grant"};
+inline constexpr std::array<std::string_view, 5> digest = {"kind", "digest", "role", "grant", "note"};
+inline constexpr std::array<std::string_view, 1> grant = {"commands"};
+inline constexpr std::array<std::string_view, 1> default_rule = {"grant"};
+
+}  // namespace bpfgate::manifest::keys

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// The schema: from the JSON tree to a Manifest. Grants come first, because signers and digests refer to them.
+#include <linux/fsverity.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "manifest/document.h"
+#include "manifest/keys.h"
+#include "manifest/manifest.h"
+#include "manifest/place.h"
+#include "manifest/text.h"
+
+namespace bpfgate::manifest {
+namespace {
+
+constexpr uint64_t kFormat = 1;
+constexpr std::array<std::string_view, 2> mode_words = {"audit", "enforce"};
+constexpr std::array<std::string_view, 2> role_words = {"loader", "library"};
+
+Result<CommandSet> parse_commands(const Place& place) {
+  if (place.is_string()) {
+    constexpr std::array<std::string_view, 1> words = {"any"};
+    TRY(place.word("command list", words));
+    return kAnyCommand;
+  }
+  TRY_ASSIGN(size_t count, place.array_size(command_names().size()));
+  CommandSet set = 0;
+  for (size_t i = 0; i < count; ++i) {
+    Place element = place.element(i);
+    TRY_ASSIGN(std::string name, element.text(kMaxManifestBytes));
+    auto number = command_number(name);
+    if (!number) return element.fail(number.error().message, number.error().remedy);
+    if ((set >> *number & 1) != 0)
+      return element.fail("the command " + in_quotes(name) + " is listed twice", "remove one");
+    set |= CommandSet{1} << *number;
+  }
+  return set;
+}
+
+Result<Grant> parse_grant(const std::string& name, const Place& place) {
+  if (is_built_in(name)) return place.fail("the grant " + in_quotes(name) + " is built in", "choose another name");
+  if (!is_name(name))
+    return place.fail(in_quotes(name) + " is not a name",
+                      "a name has 1 to " + std::to_string(kMaxNameBytes) + " characters of A-Z a-z 0-9 . _ -");
+  TRY(place.check_object(keys::grant));
+  TRY_ASSIGN(Place commands, place.member("commands"));
+  TRY_ASSIGN(CommandSet set, parse_commands(commands));
+  return Grant{name, set};
+}
+
+// Everything about one manifest while it is read.
+class Parser {
+ public:
+  Parser(const std::filesystem::path& path, const CertificateReader& read) : path_(path), read_(read) {}
+
+  Result<Manifest> run(const Place& root) {
+    TRY(root.check_object(keys::manifest));
+    TRY(read_header(root));
+    TRY(read_grants(root));
+    TRY(read_list(root, "signers", kMaxSigners, &Parser::read_signer));
+    TRY(read_list(root, "digests", kMaxDigests, &Parser::read_digest));
+    TRY(read_default(root));
+    return std::move(manifest_);
+  }
+
+ private:
+  Result<> read_header(const Place& root) {
+    TRY_ASSIGN(Place format, root.member("bpfgate"));
+    TRY(format.integer(kFormat, kFormat));
+    TRY_ASSIGN(Place name, root.member("name"));
+    TRY_ASSIGN(manifest_.name, name.name());
+    TRY_ASSIGN(Place sequence, root.member("sequence"));
+    TRY_ASSIGN(manifest_.sequence, sequence.integer(1, kMaxSequence));
+    TRY_ASSIGN(Place mode, root.member("mode"));
+    TRY_ASSIGN(size_t word, mode.word("mode", mode_words));
+    manifest_.mode = word == 0 ? Mode::Audit : Mode::Enforce;
+    return {};
+  }
+
+  Result<> read_grants(const Place& root) {
+    for (Grant grant : {grant_none(), grant_inspect(), grant_full()}) manifest_.grants[grant.name] = grant;
+    auto place = root.optional_member("grants");
+    if (!place) return {};
+    TRY_ASSIGN(auto members, place->members(kMaxGrants - manifest_.grants.size()));
+    for (const auto& [name, member] : members) {
+      TRY_ASSIGN(manifest_.grants[name], parse_grant(name, member));
+    }
+    return {};
+  }
+
+  Result<> read_list(const Place& root, std::string_view key, size_t limit,
+                     Result<> (Parser::*read_one)(const Place&)) {
+    auto place = root.optional_member(key);
+    if (!place) return {};
+    TRY_ASSIGN(size_t count, place->array_size(limit));
+    for (size_t i = 0; i < count; ++i) TRY((this->*read_one)(place->element(i)));
+    return {};
+  }
+
+  Result<> read_signer(const Place& place) {
+    TRY(place.check_object(keys::signer));
+    Signer signer;
+    TRY_ASSIGN(Place name, place.member("name"));
+    TRY_ASSIGN(signer.name, name.name());
+    if (!signer_names_.emplace(signer.name, place.pointer()).second)
+      return name.fail("a signer named " + in_quotes(signer.name) + " is already at " + signer_names_[signer.name],
+                       "give each signer a name of its own");
+    TRY_ASSIGN(Place role, place.member("role"));
+    TRY_ASSIGN(signer.role, read_role(role));
+    TRY_ASSIGN(signer.grant, read_grant_of(place, signer.role, "signer"));
+    TRY(read_certificate(place, signer));
+    manifest_.signers.push_back(std::move(signer));
+    return {};
+  }
+
+  Result<Role> read_role(const Place& place) {
+    for (std::string_view later : {"manifest", "program"})
+      if (place.is(later))
+        return place.fail("the role " + in_quotes(later) + " is not supported by this version of bpfgate",
+                          suggestion("roles", "", role_words));
+    TRY_ASSIGN(size_t word, place.word("role", role_words));
+    return word == 0 ? Role::Loader : Role::Library;
+  }
+
+  // A library only lets code into a loader; what the process may then do is the loader's grant.
+  Result<std::string> read_grant_of(const Place& place, Role role, const std::string& what) {
+    auto grant = place.optional_member("grant");
+    if (role == Role::Library) {
+      if (grant) return grant->fail("a library " + what + " has no grant", "remove it, or make the role \"loader\"");
+      return std::string();
+    }
+    TRY_ASSIGN(Place required, place.member("grant"));
+    return read_grant_name(required);
+  }
+
+  Result<std::string> read_grant_name(const Place& place) {
+    std::vector<std::string_view> known;
+    for (const auto& [name, grant] : manifest_.grants) known.emplace_back(name);
+    TRY_ASSIGN(size_t index, place.word("grant", known));
+    return std::string(known[index]);
+  }
+
+  Result<> read_certificate(const Place& signer_place, Signer& signer) {
+    TRY_ASSIGN(Place place, signer_place.member("certificate"));
+    TRY_ASSIGN(std::string text, place.text(kMaxPathBytes));
+    signer.certificate_path = (path_.parent_path() / text).lexically_normal().string();
+    auto content = read_(signer.certificate_path);
+    if (!content) return unreadable(place, std::move(content).error());
+    if (content->empty()) return place.fail(in_quotes(text) + " is empty", "name a certificate in PEM or DER");
+    if (content->size() > kMaxCertificateBytes)
+      return place.fail(in_quotes(text) + " is larger than " + std::to_string(kMaxCertificateBytes) + " bytes",
+                        "name a file with one certificate in PEM or DER");
+    auto [known, is_new] = certificates_.emplace(*content, signer_place.pointer());
+    if (!is_new)
+      return place.fail("the same certificate is already at " + known->second,
+                        "one certificate stands for one role and one grant; list it once");
+    signer.certificate = *std::move(content);
+    return {};
+  }
+
+  static Failure unreadable(const Place& place, Error error) {
+    if (error.remedy.empty()) error.remedy = "certificate paths are relative to the directory of the manifest";
+    return Failure(std::move(error).within(place.location()));
+  }
+
+  Result<> read_digest(const Place& place) {
+    TRY(place.check_object(keys::digest));
+    ListedDigest listed;
+    TRY_ASSIGN(Place kind, place.member("kind"));
+    constexpr std::array<std::string_view, 1> kinds = {"fsverity"};
+    TRY(kind.word("kind of digest", kinds));
+    TRY_ASSIGN(Place digest, place.member("digest"));
+    TRY(parse_digest(digest, listed));
+    auto [known, is_new] = digests_.emplace(std::pair(listed.algorithm, listed.digest), place.pointer());
+    if (!is_new) return digest.fail("the same digest is already at " + known->second, "list it once");
+    if (auto role = place.optional_member("role")) {
+      TRY_ASSIGN(listed.role, read_role(*role));
+    }
+    TRY_ASSIGN(listed.grant, read_grant_of(place, listed.role, "digest"));
+    if (auto note = place.optional_member("note")) {
+      TRY_ASSIGN(listed.note, note->text(kMaxNoteBytes));
+    }
+    manifest_.digests.push_back(std::move(listed));
+    return {};
+  }
+
+  Result<> parse_digest(const Place& place, ListedDigest& listed) {
+    constexpr const char* form = "write it as \"fsverity digest\" prints it: sha256:HEX or sha512:HEX";
+    TRY_ASSIGN(std::string text, place.text(kMaxNoteBytes));
+    std::string_view hex = text;
+    if (hex.starts_with("sha256:")) listed.algorithm = FS_VERITY_HASH_ALG_SHA256;
+    if (hex.starts_with("sha512:")) listed.algorithm = FS_VERITY_HASH_ALG_SHA512;
+    if (listed.algorithm == 0) return place.fail(in_quotes(text) + " names no known hash algorithm", form);
+    hex.remove_prefix(7);
+    size_t size = listed.algorithm == FS_VERITY_HASH_ALG_SHA256 ? 32 : 64;
+    auto bytes = from_hex(hex);
+    if (!bytes) return place.fail(bytes.error().message, form);
+    if (bytes->size() != size)
+      return place.fail("has " + std::to_string(hex.size()) + " digits, not " + std::to_string(2 * size), form);
+    listed.digest = *std::move(bytes);
+    return {};
+  }
+
+  Result<> read_default(const Place& root) {
+    auto place = root.optional_member("default");
+    if (!place) return {};
+    TRY(place->check_object(keys::default_rule));
+    TRY_ASSIGN(Place grant, place->member("grant"));
+    TRY_ASSIGN(manifest_.default_grant, read_grant_name(grant));
+    return {};
+  }
+
+  const std::filesystem::path& path_;
+  const CertificateReader& read_;
+  Manifest manifest_;
+  // What was seen, and where.
+  std::map<std::string, std::string> signer_names_;
+  std::map<Bytes, std::string> certificates_;
+  std::map<std::pair<uint16_t, Bytes>, std::string> digests_;
+};
+
+}  // namespace
+
+std::string_view name_of(Mode mode) { return mode_words[mode == Mode::Audit ? 0 : 1]; }
+std::string_view name_of(Role role) { return role_words[role == Role::Loader ? 0 : 1]; }
+
+Result<Manifest> parse(std::string_view text, const std::filesystem::path& path,
+                       const CertificateReader& read_certificate) {
+  std::string file = path.string();
+  TRY_ASSIGN(nlohmann::json tree, parse_document(text, file));
+  std::error_code error;
+  std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) return fail(ErrorKind::Failed, file + ": " + error.message());
+  return Parser(absolute, read_certificate).run(Place(file, tree));
+}
+
+}  // namespace bpfgate::manifest

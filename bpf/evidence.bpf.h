@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What proves a file: its fs-verity digest, listed in the policy, or signed (PKCS#7 in the xattr user.bpf_prog_sig) by
+ * somebody the policy trusts. judge() is the only function that concludes; everything it cannot establish is "no evidence"
+ * or "unknown", never a verdict that allows. src/evidence is its twin in user space.
+ */
+#ifndef BPFGATE_EVIDENCE_BPF_H
+#define BPFGATE_EVIDENCE_BPF_H
+
+#include "policy.bpf.h"
+
+static const char signature_xattr[] = "user.bpf_prog_sig";
+
+/* Set before load: buffers in the pool, and how many claims a judgement tries before it gives up for now. */
+const volatile __u32 scratch_slots = GATE_SCRATCH_SLOTS;
+const volatile __u32 scratch_steps = GATE_SCRATCH_STEPS;
+/*
+ * Set where the kernel has inode_post_setxattr and inode_post_removexattr (6.9). Without them a signature could be replaced
+ * between the hook that forgets the verdict and the change itself, so verdicts are not kept.
+ */
+const volatile bool keep_verdicts = false;
+
+/*
+ * What fs-verity signatures sign: struct fsverity_formatted_digest of include/uapi/linux/fsverity.h. The kfunc writes
+ * algorithm and size in native order, which is the signed little-endian order on every machine bpfgate supports.
+ */
+struct gate_message {
+	char magic[8];
+	struct gate_digest digest;
+};
+
+/*
+ * A signature is too large for any stack, and a sleepable program can be preempted and can migrate, so per-CPU memory would
+ * be a race. Hence a pool; `busy` is claimed with compare-and-swap.
+ */
+struct gate_scratch {
+	__u32 busy;
+	__u32 length;
+	__u8 signature[GATE_MAX_SIGNATURE];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GATE_SCRATCH_SLOTS); /* scratch_slots */
+	__type(key, __u32);
+	__type(value, struct gate_scratch);
+} scratch SEC(".maps");
+
+/* The verdict a signature led to. Refusals are not kept: whatever mends them must count at once. */
+struct gate_kept_verdict {
+	struct bpf_spin_lock lock;
+	__u32 role;
+	__u32 grant;
+	__u32 reserved;
+	__u64 generation;  /* of the policy that the verdict was made under */
+	__u64 changes;     /* how often the file's signature was touched */
+	__u64 judged_at;   /* value of `changes` before the signature was read */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_INODE_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct gate_kept_verdict);
+} verdicts SEC(".maps");
+
+struct gate_judgement {
+	__u64 generation; /* of the policy it was made under */
+	__u64 commands;   /* what the loader may do; 0 for all else */
+	__u32 verdict;    /* enum gate_verdict */
+	__u32 reason;     /* enum gate_reason */
+	__u32 grant;
+	__u32 reserved;
+};
+
+static __always_inline void conclude(struct gate_judgement *judgement, __u32 verdict, __u32 reason)
+{
+	judgement->verdict = verdict;
+	judgement->reason = reason;
+}
+
+/* From a role in the policy to a verdict. A role this build does not know proves nothing. */
+static __always_inline void conclude_role(struct gate_judgement *judgement, __u32 role, __u32 grant, __u32 reason)
+{
+	struct gate_grant *granted;
+
+	if (role == GATE_ROLE_LIBRARY) {
+		conclude(judgement, GATE_VERDICT_LIBRARY, reason);
+		return;
+	}
+	granted = grant_of(judgement->generation, grant);
+	if (role != GATE_ROLE_LOADER || !granted) {
+		conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
+		return;
+	}
+	conclude(judgement, GATE_VERDICT_LOADER, reason);
+	judgement->grant = grant;
+	judgement->commands = granted->commands;
+}
+
+/* Fills message->digest; false when there is none that could be evidence. */
+static __always_inline bool measure(struct file *file, struct gate_message *message, struct gate_judgement *judgement)
+{
+	struct gate_digest *digest = &message->digest;
+	struct bpf_dynptr target;
+	int err;
+
+	__builtin_memset(digest, 0, sizeof(*digest));
+	if (!bpf_ksym_exists(bpf_get_fsverity_digest) || bpf_dynptr_from_mem(digest, sizeof(*digest), 0, &target)) {
+		conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
+		return false;
+	}
+	err = bpf_get_fsverity_digest(file, &target);
+	if (err < 0) {
+		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_NOT_SEALED);
+		return false;
+	}
+	/* Kernels up to 6.18 truncate a digest that does not fit and still state its full size. Check both, always. */
+	if ((digest->algorithm == FS_VERITY_HASH_ALG_SHA256 && digest->size == 32) ||
+	    (digest->algorithm == FS_VERITY_HASH_ALG_SHA512 && digest->size == 64))
+		return true;
+	conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_DIGEST_UNKNOWN);
+	return false;
+}
+
+static __always_inline bool is_listed(const struct gate_digest *digest, struct gate_judgement *judgement)
+{
+	struct gate_digest_key key = { .bank = bank_of(judgement->generation) };
+	struct gate_listed_digest *listed;
+
+	key.digest = *digest;
+	listed = bpf_map_lookup_elem(&digests, &key);
+	if (!listed)
+		return false;
+	conclude_role(judgement, listed->role, listed->grant, GATE_REASON_LISTED_DIGEST);
+	return true;
+}
+
+struct gate_claim {
+	struct gate_scratch *slot;
+	__u32 first;
+	__s32 keyring;
+};
+
+/*
+ * There is no kfunc to sleep with. Looking up a key allocates with GFP_KERNEL, and that is where a kernel without full
+ * preemption lets the tasks run that hold the buffers. Once after every round is enough.
+ */
+static long try_to_claim(__u64 step, struct gate_claim *claim)
+{
+	__u32 index = (claim->first + step) % scratch_slots;
+	struct gate_scratch *slot = bpf_map_lookup_elem(&scratch, &index);
+	struct bpf_key *key;
+
+	if (slot && __sync_val_compare_and_swap(&slot->busy, 0, 1) == 0) {
+		claim->slot = slot;
+		return 1;
+	}
+	if ((step + 1) % scratch_slots != 0)
+		return 0;
+	if (step + 1 == scratch_slots)
+		count(scratch_waits);
+	key = bpf_lookup_user_key(claim->keyring, 0);
+	if (key)
+		bpf_key_put(key);
+	return 0;
+}
+
+static __always_inline struct gate_scratch *claim_scratch(__u64 generation)
+{
+	struct gate_claim claim = { .first = bpf_get_smp_processor_id() };
+	struct gate_signer *signer = signer_of(generation, 0);
+
+	if (signer)
+		claim.keyring = signer->keyring;
+	bpf_loop(scratch_steps, try_to_claim, &claim, 0);
+	if (!claim.slot)
+		count(scratch_exhausted);
+	return claim.slot;
+}
+
+static __always_inline void release_scratch(struct gate_scratch *slot)
+{
+	__sync_lock_test_and_set(&slot->busy, 0);
+}
+
+/* False with the judgement concluded. */
+static __always_inline bool read_signature(struct file *file, struct gate_scratch *slot,
+					    struct gate_judgement *judgement)
+{
+	struct bpf_dynptr target;
+	int length;
+
+	if (!bpf_ksym_exists(bpf_get_file_xattr) ||
+	    bpf_dynptr_from_mem(slot->signature, sizeof(slot->signature), 0, &target)) {
+		conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
+		return false;
+	}
+	length = bpf_get_file_xattr(file, signature_xattr, &target);
+	slot->length = length;
+	if (length > 0)
+		return true;
+	if (length == -ERANGE)
+		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_SIGNATURE_TOO_LARGE);
+	else if (length == 0)
+		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_SIGNATURE_MALFORMED);
+	else
+		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_NO_SIGNATURE);
+	return false;
+}
+
+static __always_inline int verify_with(__s32 keyring, struct gate_message *message, struct gate_scratch *slot)
+{
+	__u32 length = READ_ONCE(slot->length); /* read here, so that the verifier sees the bounds checked */
+	struct bpf_dynptr data, signature;
+	struct bpf_key *key;
+	__u32 size = sizeof(*message) - GATE_MAX_DIGEST + 32;
+	int err;
+
+	if (message->digest.size == GATE_MAX_DIGEST)
+		size = sizeof(*message);
+	if (length == 0 || length > GATE_MAX_SIGNATURE)
+		return -EINVAL;
+	if (bpf_dynptr_from_mem(message, size, 0, &data) ||
+	    bpf_dynptr_from_mem(slot->signature, length, 0, &signature))
+		return -EINVAL;
+	key = bpf_lookup_user_key(keyring, 0);
+	if (!key)
+		return -ENOENT;
+	err = bpf_verify_pkcs7_signature(&data, &signature, key);
+	bpf_key_put(key);
+	return err;
+}
+
+/*
+ * What a failed verification says about the file. A signer whose key is not the one named answers -ENOKEY; so "mismatch" from
+ * any signer is the more telling finding and stays.
+ */
+static __always_inline __u32 reason_of_failure(int err, __u32 before)
+{
+	if (err == -ENOKEY)
+		return before;
+	if (err == -EKEYREJECTED)
+		return GATE_REASON_SIGNATURE_MISMATCH;
+	if (err == -ENOENT)
+		return before == GATE_REASON_SIGNATURE_MISMATCH ? before : GATE_REASON_FAULT;
+	return before == GATE_REASON_SIGNATURE_UNTRUSTED ? GATE_REASON_SIGNATURE_MALFORMED : before;
+}
+
+struct gate_verification {
+	struct gate_message *message;
+	struct gate_scratch *slot;
+	struct gate_judgement *judgement;
+	__u32 reason;
+};
+
+static long try_signer(__u64 index, struct gate_verification *verification)
+{
+	struct gate_judgement *judgement = verification->judgement;
+	struct gate_signer *signer = signer_of(judgement->generation, index);
+	int err;
+
+	if (!signer)
+		return 1;
+	err = verify_with(signer->keyring, verification->message, verification->slot);
+	if (err == 0) {
+		conclude_role(judgement, signer->role, signer->grant, GATE_REASON_SIGNATURE);
+		return 1;
+	}
+	verification->reason = reason_of_failure(err, verification->reason);
+	/* A keyring that has gone, most likely with the policy it belonged to, says nothing about the file. */
+	conclude(judgement,
+		 verification->reason == GATE_REASON_FAULT ? GATE_VERDICT_UNKNOWN : GATE_VERDICT_NO_EVIDENCE,
+		 verification->reason);
+	return 0;
+}
+
+static __always_inline void verify_signature(struct gate_message *message, struct gate_scratch *slot,
+					     struct gate_policy *policy, struct gate_judgement *judgement)
+{
+	struct gate_verification verification = {
+		.message = message,
+		.slot = slot,
+		.judgement = judgement,
+		.reason = GATE_REASON_SIGNATURE_UNTRUSTED,
+	};
+
+	count(verified);
+	conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_SIGNATURE_UNTRUSTED);
+	bpf_loop(policy->signer_count, try_signer, &verification, 0);
+}
+
+static __always_inline bool kept_verdict(struct gate_kept_verdict *kept, struct gate_judgement *judgement)
+{
+	__u32 role, grant;
+	bool valid;
+
+	bpf_spin_lock(&kept->lock);
+	valid = kept->generation == judgement->generation && kept->judged_at == kept->changes;
+	role = kept->role;
+	grant = kept->grant;
+	bpf_spin_unlock(&kept->lock);
+	if (!valid)
+		return false;
+	count(cached);
+	conclude_role(judgement, role, grant, GATE_REASON_SIGNATURE);
+	return true;
+}
+
+static __always_inline void keep_verdict(struct gate_kept_verdict *kept, __u64 changes, struct gate_judgement *judgement)
+{
+	__u32 role = GATE_ROLE_LIBRARY;
+
+	if (judgement->verdict == GATE_VERDICT_LOADER)
+		role = GATE_ROLE_LOADER;
+	else if (judgement->verdict != GATE_VERDICT_LIBRARY)
+		return;
+	bpf_spin_lock(&kept->lock);
+	kept->role = role;
+	kept->grant = judgement->grant;
+	kept->generation = judgement->generation;
+	kept->judged_at = changes;
+	bpf_spin_unlock(&kept->lock);
+}
+
+/* Called when the file's signature is about to change, and after it has. */
+static __always_inline void forget_verdict(struct inode *inode)
+{
+	struct gate_kept_verdict *kept = bpf_inode_storage_get(&verdicts, inode, 0, 0);
+
+	if (!kept)
+		return;
+	bpf_spin_lock(&kept->lock);
+	kept->changes++;
+	kept->generation = GATE_NO_GENERATION;
+	bpf_spin_unlock(&kept->lock);
+}
+
+static __always_inline void judge_signature(struct file *file, struct gate_message *message,
+					    struct gate_policy *policy, struct gate_judgement *judgement)
+{
+	struct gate_kept_verdict *kept = NULL;
+	struct gate_scratch *slot;
+	__u64 changes = 0;
+
+	if (keep_verdicts)
+		kept = bpf_inode_storage_get(&verdicts, file->f_inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (kept && kept_verdict(kept, judgement))
+		return;
+	if (kept)
+		changes = READ_ONCE(kept->changes);
+	slot = claim_scratch(judgement->generation);
+	if (!slot) {
+		conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_BUSY);
+		return;
+	}
+	if (read_signature(file, slot, judgement))
+		verify_signature(message, slot, policy, judgement);
+	release_scratch(slot);
+	if (kept)
+		keep_verdict(kept, changes, judgement);
+}
+
+/* One judgement under the policy that is active now. `message` is the caller's own memory, in a map. */
+static __noinline int judge_once(struct file *file, struct gate_message *message, struct gate_judgement *judgement)
+{
+	struct gate_policy *policy;
+
+	__builtin_memset(judgement, 0, sizeof(*judgement));
+	judgement->generation = READ_ONCE(active_generation);
+	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
+	policy = policy_of(judgement->generation);
+	if (!policy || !measure(file, message, judgement))
+		return 0;
+	__builtin_memcpy(message->magic, "FSVerity", 8);
+	if (is_listed(&message->digest, judgement))
+		return 0;
+	judge_signature(file, message, policy, judgement);
+	return 0;
+}
+
+/*
+ * A policy update while judging may have mixed two policies (the bank was refilled). The generation tells: such a judgement
+ * is made again, and after a second time it counts as unknown.
+ */
+static __always_inline void judge(struct file *file, struct gate_message *message, struct gate_judgement *judgement)
+{
+	judge_once(file, message, judgement);
+	if (judgement->generation == READ_ONCE(active_generation))
+		return;
+	judge_once(file, message, judgement);
+	if (judgement->generation == READ_ONCE(active_generation))
+		return;
+	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
+	judgement->commands = 0;
+}
+
+#endif

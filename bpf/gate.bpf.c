@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/*
+ * The gate: which process may call bpf(2), and with which commands.
+ *
+ *   bprm_creds_from_file     judges the file that is about to become the process; asks for AT_SECURE
+ *   bprm_committed_creds     makes that judgement the process's mark
+ *   task_alloc               hands the mark on to a child process
+ *   mmap_file, file_mprotect take it away when unproven code comes in
+ *   ptrace_access_check,
+ *   ptrace_traceme           the same for debuggers and their like
+ *   inode_setxattr, inode_removexattr and their inode_post_ twins
+ *                            forget the verdict on a file whose signature is touched
+ *   bpf                      decides
+ *
+ * Every program returns the verdict of the LSM before it where that refused (`ret`).
+ */
+#include "mark.bpf.h"
+
+char gate_license[] SEC("license") = "Dual MIT/GPL";
+
+/* Set before load: identifies the build and the ABI to whoever finds the gate pinned. */
+const volatile __u32 abi_version = GATE_ABI_VERSION;
+const volatile __u8 build_hash[GATE_HASH_SIZE] = {};
+
+SEC("lsm.s/bprm_creds_from_file")
+int BPF_PROG(gate_exec, struct linux_binprm *bprm, const struct file *file, int ret)
+{
+	struct gate_judgement judgement;
+	struct gate_task *thread;
+
+	if (ret)
+		return ret;
+	thread = current_thread();
+	/* Without storage the image would later pass for one older than the gate. The kernel, too, fails exec without memory. */
+	if (!thread)
+		return -ENOMEM;
+	/* bprm->file, not the argument: for binfmt_misc with credentials that one is not what will run. */
+	judge(bprm->file, &thread->message, &judgement);
+	__builtin_memset(&thread->next, 0, sizeof(thread->next));
+	mark_from(&thread->next, &judgement, &thread->message.digest);
+	if (bprm->unsafe & LSM_UNSAFE_PTRACE) {
+		thread->next.state = GATE_IMAGE_UNPROVEN;
+		thread->next.reason = GATE_REASON_EXEC_TRACED;
+		thread->next.commands = 0;
+	}
+	thread->pending = 1;
+	/* AT_SECURE keeps the dynamic linker from obeying LD_PRELOAD, LD_AUDIT and LD_LIBRARY_PATH. */
+	if (thread->next.state == GATE_IMAGE_WATCHED)
+		bpf_bprm_opts_set(bprm, BPF_F_BPRM_SECUREEXEC);
+	return 0;
+}
+
+SEC("lsm.s/bprm_committed_creds")
+void BPF_PROG(gate_exec_done, struct linux_binprm *bprm)
+{
+	/* The calling thread is the leader by now, whichever it was before (de_thread() in fs/exec.c). */
+	struct gate_task *thread = current_thread();
+	__u64 image = __sync_fetch_and_add(&last_image, 1) + 1;
+
+	if (!thread)
+		return;
+	if (!thread->pending) { /* this exec began before the gate was attached */
+		__builtin_memset(&thread->next, 0, sizeof(thread->next));
+		thread->next.state = GATE_IMAGE_UNPROVEN;
+		thread->next.reason = GATE_REASON_PRE_EXISTING;
+	}
+	thread->next.image = image;
+	thread->pending = 0;
+	bpf_spin_lock(&thread->lock);
+	thread->mark.generation = GATE_NO_GENERATION;
+	thread->mark = thread->next;
+	bpf_spin_unlock(&thread->lock);
+}
+
+SEC("lsm.s/task_alloc")
+int BPF_PROG(gate_fork, struct task_struct *task, unsigned long clone_flags, int ret)
+{
+	bool shares_memory = clone_flags & CLONE_VM;
+	struct gate_task *parent, *child;
+	struct task_struct *current_task = bpf_get_current_task_btf();
+
+	if (ret)
+		return ret;
+	if (clone_flags & CLONE_THREAD || !current_task->mm)
+		return 0;
+	parent = current_process(shares_memory ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	if (!parent)
+		return shares_memory ? -ENOMEM : 0;
+	child = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!child)
+		return -ENOMEM;
+	inherit(&child->mark, &parent->mark, current_task->tgid, shares_memory);
+	return 0;
+}
+
+/* What a mapping says about a process that is watched; GATE_REASON_UNSET when nothing is wrong with it. */
+static __always_inline __u32 judge_mapping(struct file *file, bool anonymous, unsigned long prot)
+{
+	struct gate_judgement judgement;
+	struct gate_task *thread;
+
+	if (anonymous)
+		return GATE_REASON_TAINT_ANONYMOUS;
+	if (prot & PROT_WRITE)
+		return GATE_REASON_TAINT_WRITABLE;
+	thread = current_thread();
+	if (!thread)
+		return GATE_REASON_FAULT;
+	judge(file, &thread->message, &judgement);
+	if (judgement.verdict == GATE_VERDICT_LOADER || judgement.verdict == GATE_VERDICT_LIBRARY)
+		return GATE_REASON_UNSET;
+	if (judgement.verdict == GATE_VERDICT_UNKNOWN)
+		return judgement.reason;
+	return GATE_REASON_TAINT_FILE;
+}
+
+SEC("lsm.s/mmap_file")
+int BPF_PROG(gate_mmap, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags, int ret)
+{
+	struct gate_task *process;
+	__u64 address = 0;
+	__u32 reason;
+
+	if (ret)
+		return ret;
+	if (!(prot & PROT_EXEC))
+		return 0;
+	process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!process)
+		return -ENOMEM;
+	if (!is_watched(&process->mark))
+		return 0;
+	/* Before 7.0 the verifier takes the file for never NULL and drops the test; as a plain number it stays. */
+	bpf_get_func_arg(ctx, 0, &address);
+	if (!address || !file)
+		reason = judge_mapping(file, true, prot);
+	else
+		reason = judge_mapping(file, false, prot);
+	if (reason != GATE_REASON_UNSET)
+		taint_current(process, reason);
+	return 0;
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(gate_mprotect, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot, int ret)
+{
+	struct gate_task *process;
+	bool was_executable = vma->vm_flags & VM_EXEC;
+
+	if (ret)
+		return ret;
+	if (!(prot & PROT_EXEC) && !(was_executable && prot & PROT_WRITE))
+		return 0;
+	process = bpf_task_storage_get(&tasks, bpf_get_current_task_btf()->group_leader, 0,
+				       BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!process)
+		return -ENOMEM;
+	if (!is_watched(&process->mark))
+		return 0;
+	if (prot & PROT_EXEC && prot & PROT_WRITE)
+		taint_current(process, GATE_REASON_TAINT_WRITABLE);
+	else if (prot & PROT_WRITE)
+		taint_current(process, GATE_REASON_TAINT_MADE_WRITABLE);
+	else if (!was_executable)
+		taint_current(process, GATE_REASON_TAINT_MADE_EXECUTABLE);
+	return 0;
+}
+
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(gate_ptrace, struct task_struct *child, unsigned int mode, int ret)
+{
+	struct gate_task *process;
+
+	if (ret)
+		return ret;
+	if (!(mode & PTRACE_MODE_ATTACH))
+		return 0;
+	process = bpf_task_storage_get(&tasks, child->group_leader, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!process)
+		return -ENOMEM;
+	if (!is_watched(&process->mark))
+		return 0;
+	taint_owner(&process->mark, GATE_REASON_TAINT_TRACED);
+	taint(child, process, GATE_REASON_TAINT_TRACED);
+	return 0;
+}
+
+SEC("lsm/ptrace_traceme")
+int BPF_PROG(gate_traceme, struct task_struct *parent, int ret)
+{
+	struct gate_task *process;
+
+	if (ret)
+		return ret;
+	process = bpf_task_storage_get(&tasks, bpf_get_current_task_btf()->group_leader, 0,
+				       BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!process)
+		return -ENOMEM;
+	if (is_watched(&process->mark))
+		taint_current(process, GATE_REASON_TAINT_TRACED);
+	return 0;
+}
+
+static __always_inline bool is_signature_name(const char *name)
+{
+	char text[sizeof(signature_xattr)];
+
+	if (bpf_probe_read_kernel_str(text, sizeof(text), name) != sizeof(text))
+		return false;
+	return bpf_strncmp(text, sizeof(text), signature_xattr) == 0;
+}
+
+SEC("lsm/inode_setxattr")
+int BPF_PROG(gate_setxattr, struct mnt_idmap *idmap, struct dentry *dentry, const char *name, const void *value,
+	     size_t size, int flags, int ret)
+{
+	struct inode *inode = dentry->d_inode;
+
+	if (!ret && inode && is_signature_name(name))
+		forget_verdict(inode);
+	return ret;
+}
+
+SEC("lsm/inode_removexattr")
+int BPF_PROG(gate_removexattr, struct mnt_idmap *idmap, struct dentry *dentry, const char *name, int ret)
+{
+	struct inode *inode = dentry->d_inode;
+
+	if (!ret && inode && is_signature_name(name))
+		forget_verdict(inode);
+	return ret;
+}
+
+SEC("lsm/inode_post_setxattr")
+void BPF_PROG(gate_post_setxattr, struct dentry *dentry, const char *name, const void *value, size_t size, int flags)
+{
+	struct inode *inode = dentry->d_inode;
+
+	if (inode && is_signature_name(name))
+		forget_verdict(inode);
+}
+
+SEC("lsm/inode_post_removexattr")
+void BPF_PROG(gate_post_removexattr, struct dentry *dentry, const char *name)
+{
+	struct inode *inode = dentry->d_inode;
+
+	if (inode && is_signature_name(name))
+		forget_verdict(inode);
+}
+
+static __always_inline bool same_digest(const struct gate_digest *a, const struct gate_digest *b)
+{
+	const __u64 *left = (const __u64 *)a->value, *right = (const __u64 *)b->value;
+	__u64 difference = a->algorithm ^ b->algorithm;
+	int i;
+
+	for (i = 0; i < GATE_MAX_DIGEST / 8; i++)
+		difference |= left[i] ^ right[i];
+	return difference == 0;
+}
+
+/*
+ * Judges a running process by its executable: one older than the gate, for which there is nothing better, and one that could
+ * not be judged at exec or was judged under another policy, whose executable must still be the file it was started from.
+ */
+static __noinline int judge_running(struct gate_task *process, struct gate_judgement *judgement)
+{
+	struct gate_task *thread = current_thread();
+	struct file *file;
+
+	__builtin_memset(judgement, 0, sizeof(*judgement));
+	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
+	if (!thread || !bpf_ksym_exists(bpf_get_task_exe_file))
+		return 0;
+	file = bpf_get_task_exe_file(bpf_get_current_task_btf());
+	if (!file)
+		return 0;
+	judge(file, &thread->message, judgement);
+	bpf_put_file(file);
+	if (judgement->verdict == GATE_VERDICT_LIBRARY)
+		conclude(judgement, GATE_VERDICT_LIBRARY, GATE_REASON_NOT_A_LOADER);
+	if (process->mark.state == GATE_IMAGE_INHERITED) {
+		process->mark.digest = thread->message.digest;
+	} else if (!same_digest(&process->mark.digest, &thread->message.digest)) {
+		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_EXE_CHANGED);
+		judgement->commands = 0;
+	}
+	return 0;
+}
+
+static __always_inline void judge_again(struct gate_task *process)
+{
+	struct gate_judgement judgement;
+
+	judge_running(process, &judgement);
+	if (judgement.verdict == GATE_VERDICT_UNKNOWN)
+		judgement.generation = GATE_NO_GENERATION; /* the next call asks again */
+	set_commands(process, &judgement);
+}
+
+static __always_inline bool needs_judging(const struct gate_mark *mark)
+{
+	return mark->state != GATE_IMAGE_UNPROVEN && !mark->taint && mark->generation != READ_ONCE(active_generation);
+}
+
+static __always_inline __u32 why_refused(const struct gate_mark *mark)
+{
+	if (mark->taint)
+		return mark->taint;
+	if (mark->verdict == GATE_VERDICT_LOADER && mark->state != GATE_IMAGE_UNPROVEN)
+		return GATE_REASON_COMMAND_NOT_GRANTED;
+	return mark->reason;
+}
+
+/* A mode that is neither audit nor enforce, and a policy that is not there, refuse. */
+static __always_inline bool only_audits(const struct gate_policy *policy)
+{
+	return policy && policy->mode == GATE_MODE_AUDIT;
+}
+
+static __noinline int refuse(struct gate_task *process, __u32 command, __u32 program_type)
+{
+	struct gate_policy *policy = policy_of(READ_ONCE(active_generation));
+	struct gate_facts facts = {
+		.kind = GATE_EVENT_REFUSED,
+		.command = command,
+		.program_type = program_type,
+		.verdict = GATE_VERDICT_UNKNOWN,
+		.reason = GATE_REASON_FAULT,
+	};
+
+	if (policy && command < 64 && policy->default_commands >> command & 1)
+		return 0;
+	if (policy)
+		facts.grant = policy->default_grant;
+	if (process) {
+		facts.verdict = process->mark.verdict;
+		facts.reason = why_refused(&process->mark);
+		if (facts.reason == GATE_REASON_COMMAND_NOT_GRANTED)
+			facts.grant = process->mark.grant;
+	}
+	if (only_audits(policy)) {
+		facts.kind = GATE_EVENT_WOULD_REFUSE;
+		count(would_refuse);
+		report(bpf_get_current_task_btf(), &facts);
+		return 0;
+	}
+	count(refused);
+	report(bpf_get_current_task_btf(), &facts);
+	return -EPERM;
+}
+
+/* Everything but the fast path: judging what has not been judged under this policy, the default grant, and saying no. */
+static __noinline int decide_slowly(__u32 command, __u32 program_type)
+{
+	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (process && needs_judging(&process->mark)) {
+		judge_again(process);
+		if (mark_allows(&process->mark, command))
+			return 0;
+	}
+	return refuse(process, command, program_type);
+}
+
+static __always_inline int decide(int command, union bpf_attr *attr)
+{
+	struct gate_task *process = current_process(0);
+	__u32 program_type = GATE_NO_PROGRAM_TYPE;
+
+	if (process && mark_allows(&process->mark, command))
+		return 0;
+	if (command == BPF_PROG_LOAD)
+		program_type = attr->prog_type;
+	return decide_slowly(command, program_type);
+}
+
+/* 6.15 and later say whether the kernel itself makes the call, on behalf of a program: the rules are the same. */
+SEC("lsm.s/bpf")
+int BPF_PROG(gate_bpf, int command, union bpf_attr *attr, unsigned int size, bool kernel, int ret)
+{
+	if (ret)
+		return ret;
+	if (decide(command, attr))
+		return -EPERM;
+	return 0;
+}
+
+SEC("lsm.s/bpf")
+int BPF_PROG(gate_bpf_3, int command, union bpf_attr *attr, unsigned int size, int ret)
+{
+	if (ret)
+		return ret;
+	if (decide(command, attr))
+		return -EPERM;
+	return 0;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the gate's BPF programs and user space share: the layout of every map that both touch, and the numbers in
+ * events. Fixed widths only, native byte order, no implicit padding; sizes are asserted below. The policy maps hold two
+ * banks. Bank (generation & 1) is the active one; user space fills the other and then stores the new generation in
+ * `active_generation`, which is the only moment at which a policy changes.
+ */
+#ifndef BPFGATE_GATE_ABI_H
+#define BPFGATE_GATE_ABI_H
+
+#ifndef __bpf__ /* BPF takes these types from vmlinux.h */
+#include <linux/types.h>
+#endif
+
+#define GATE_ABI_VERSION 1
+
+#define GATE_BANKS 2
+#define GATE_MAX_SIGNERS 32 /* per bank */
+#define GATE_MAX_GRANTS 64  /* per bank */
+#define GATE_MAX_DIGESTS 65536
+#define GATE_NAME_SIZE 64   /* names are NUL-terminated */
+#define GATE_PATH_SIZE 1024 /* of a path in an event, NUL included; a longer one is left out */
+#define GATE_MAX_SIGNATURE 16384
+#define GATE_MAX_DIGEST 64
+#define GATE_SCRATCH_SLOTS 64 /* signature buffers, 1 MiB of them */
+#define GATE_SCRATCH_STEPS (1 << 20) /* claims tried before a judgement is put off */
+#define GATE_HASH_SIZE 32
+
+/* The generation of a policy starts at 1 and grows by one with every update. 64 bits never wrap. */
+#define GATE_NO_GENERATION 0
+
+enum gate_mode {
+	GATE_MODE_UNSET = 0, /* refuses like enforce: a policy that is not there must not allow */
+	GATE_MODE_AUDIT = 1, /* reports what would be refused, refuses nothing */
+	GATE_MODE_ENFORCE = 2,
+};
+
+enum gate_role {
+	GATE_ROLE_UNSET = 0, /* proves nothing */
+	GATE_ROLE_LOADER = 1,
+	GATE_ROLE_LIBRARY = 2,
+};
+
+/* What the gate concluded about a file. */
+enum gate_verdict {
+	GATE_VERDICT_UNSET = 0,
+	GATE_VERDICT_LOADER = 1,
+	GATE_VERDICT_LIBRARY = 2,
+	GATE_VERDICT_NO_EVIDENCE = 3,
+	GATE_VERDICT_UNKNOWN = 4, /* could not be judged now; judged again at the next occasion */
+};
+
+/* Why. Stable numbers: they appear in events and in the journal. */
+enum gate_reason {
+	GATE_REASON_UNSET = 0,
+	/* evidence */
+	GATE_REASON_LISTED_DIGEST = 1,
+	GATE_REASON_SIGNATURE = 2,
+	/* no evidence */
+	GATE_REASON_NOT_SEALED = 16,
+	GATE_REASON_NO_SIGNATURE = 17,
+	GATE_REASON_SIGNATURE_TOO_LARGE = 18,
+	GATE_REASON_SIGNATURE_MALFORMED = 19,
+	GATE_REASON_SIGNATURE_UNTRUSTED = 20, /* by nobody the policy trusts */
+	GATE_REASON_SIGNATURE_MISMATCH = 21,  /* a trusted signer's, but not of this file */
+	GATE_REASON_DIGEST_UNKNOWN = 22,      /* a digest algorithm the gate does not know */
+	/* could not be judged */
+	GATE_REASON_BUSY = 32,  /* no scratch buffer was free */
+	GATE_REASON_FAULT = 33, /* out of memory, or the policy changed under the judgement */
+	/* about the process */
+	GATE_REASON_NOT_A_LOADER = 48,    /* its file has evidence, but of a library */
+	GATE_REASON_EXEC_TRACED = 49,     /* a debugger was attached at exec */
+	GATE_REASON_EXE_CHANGED = 50,     /* its executable is no longer the one it was started from */
+	GATE_REASON_SHARED_MEMORY = 51,   /* shares its memory with another process (CLONE_VM) and has not called exec yet */
+	GATE_REASON_COMMAND_NOT_GRANTED = 52,
+	GATE_REASON_PRE_EXISTING = 53,    /* older than the gate; judged by its executable alone */
+	/* taint */
+	GATE_REASON_TAINT_FILE = 64,      /* mapped a file without evidence as code */
+	GATE_REASON_TAINT_ANONYMOUS = 65, /* mapped anonymous memory as code */
+	GATE_REASON_TAINT_WRITABLE = 66,  /* mapped memory writable and executable at once */
+	GATE_REASON_TAINT_MADE_EXECUTABLE = 67, /* made other memory executable */
+	GATE_REASON_TAINT_MADE_WRITABLE = 68,   /* made executable memory writable */
+	GATE_REASON_TAINT_TRACED = 69,    /* a debugger, or anything else that may write its memory, was let in */
+};
+
+enum gate_event_kind {
+	GATE_EVENT_REFUSED = 1,
+	GATE_EVENT_WOULD_REFUSE = 2, /* audit mode */
+	GATE_EVENT_TAINTED = 3,
+};
+
+#define GATE_NO_COMMAND 0xffffffffU
+#define GATE_NO_PROGRAM_TYPE 0xffffffffU
+
+/* fs-verity digest as bpf_get_fsverity_digest() writes it: struct fsverity_digest with room for the largest. */
+struct gate_digest {
+	__u16 algorithm; /* FS_VERITY_HASH_ALG_*, native byte order */
+	__u16 size;      /* bytes used of value */
+	__u8 value[GATE_MAX_DIGEST]; /* the rest is zero */
+};
+
+/* One per bank, in map `policies`. */
+struct gate_policy {
+	__u64 generation; /* must equal the generation that selected the bank */
+	__u64 sequence;   /* of the manifest */
+	__u64 default_commands; /* what processes without a mark may do: bit N is bpf command N */
+	__u32 mode;       /* enum gate_mode */
+	__u32 signer_count;
+	__u32 grant_count;
+	__u32 digest_count;
+	__u32 default_grant; /* index into the bank's grants */
+	__u32 reserved;
+	__u8 hash[GATE_HASH_SIZE]; /* SHA-256 of the manifest's canonical text */
+	char name[GATE_NAME_SIZE];
+};
+
+/* Map `signers`, index bank * GATE_MAX_SIGNERS + i. */
+struct gate_signer {
+	__s32 keyring; /* serial of the keyring that holds this signer's certificate */
+	__u32 role;    /* enum gate_role */
+	__u32 grant;   /* index into the bank's grants; for loaders */
+	__u32 reserved;
+	char name[GATE_NAME_SIZE];
+};
+
+/* Map `grants`, index bank * GATE_MAX_GRANTS + i. */
+struct gate_grant {
+	__u64 commands; /* bit N is bpf command N (enum bpf_cmd); commands from 64 on are never granted */
+	char name[GATE_NAME_SIZE];
+};
+
+/* Map `digests`: the key carries the bank, so that both policies fit in one map. */
+struct gate_digest_key {
+	__u32 bank;
+	struct gate_digest digest;
+};
+struct gate_listed_digest {
+	__u32 role;
+	__u32 grant;
+};
+
+/* Map `counters`, one entry. Everything only ever grows. */
+struct gate_counters {
+	__u64 refused;
+	__u64 would_refuse;
+	__u64 tainted;
+	__u64 lost_events;  /* the ring buffer was full */
+	__u64 verified;     /* PKCS#7 verifications */
+	__u64 cached;       /* verdicts answered from an inode */
+	__u64 scratch_waits;
+	__u64 scratch_exhausted;
+};
+
+/* Record of ring buffer `events`. */
+struct gate_event {
+	__u64 time;       /* ns, CLOCK_BOOTTIME */
+	__u64 generation; /* of the policy that decided */
+	__u32 kind;       /* enum gate_event_kind */
+	__u32 pid;        /* thread */
+	__u32 tgid;       /* process */
+	__u32 uid;        /* real user id, as the initial user namespace counts it */
+	__u32 command;    /* enum bpf_cmd, or GATE_NO_COMMAND */
+	__u32 program_type; /* enum bpf_prog_type for BPF_PROG_LOAD, else GATE_NO_PROGRAM_TYPE */
+	__u32 verdict;    /* enum gate_verdict of the process's file */
+	__u32 reason;     /* enum gate_reason */
+	char comm[16];
+	char rule[GATE_NAME_SIZE]; /* the grant that was asked */
+	char path[GATE_PATH_SIZE]; /* executable, as its mount namespace names it; empty when it could not be had */
+};
+
+#define GATE_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type " has changed its size")
+#ifdef __cplusplus
+#define _Static_assert static_assert
+#endif
+GATE_ASSERT_SIZE(gate_digest, 68);
+GATE_ASSERT_SIZE(gate_policy, 144);
+GATE_ASSERT_SIZE(gate_signer, 80);
+GATE_ASSERT_SIZE(gate_grant, 72);
+GATE_ASSERT_SIZE(gate_digest_key, 72);
+GATE_ASSERT_SIZE(gate_listed_digest, 8);
+GATE_ASSERT_SIZE(gate_counters, 64);
+GATE_ASSERT_SIZE(gate_event, 1152);
+#ifdef __cplusplus
+#undef _Static_assert
+#endif
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The mark: what a process has been proven to be, kept in task storage of its thread-group leader, so that one thread's
+ * taint is every thread's. The rules of a mark's life are here; which kernel events trigger them is in gate.bpf.c.
+ */
+#ifndef BPFGATE_MARK_BPF_H
+#define BPFGATE_MARK_BPF_H
+
+#include "evidence.bpf.h"
+#include "report.bpf.h"
+
+enum gate_image {
+	/* Zero, because storage starts so: the process image is older than the gate and has not been judged. */
+	GATE_IMAGE_INHERITED = 0,
+	/*
+	 * Started from a sealed file whose digest is in the mark, and watched since. What it may do holds under `generation`
+	 * only; under any other it is judged again, by the digest.
+	 */
+	GATE_IMAGE_WATCHED = 1,
+	/* Judged at exec, and found without evidence. Not watched, so never judged again: only exec changes it. */
+	GATE_IMAGE_UNPROVEN = 2,
+};
+
+struct gate_mark {
+	__u64 generation; /* of the policy that `commands` is of */
+	__u64 commands;
+	__u64 image;      /* tells images apart; 0 for those older than the gate */
+	__u64 owner_image;
+	__u32 owner_tgid; /* process whose memory this one shares (CLONE_VM), or 0 */
+	__u32 state;      /* enum gate_image */
+	__u32 taint;      /* enum gate_reason, 0 while untainted; never goes back */
+	__u32 verdict;
+	__u32 reason;
+	__u32 grant;
+	struct gate_digest digest;
+};
+
+struct gate_task {
+	struct bpf_spin_lock lock; /* orders writers of `mark`; readers go without */
+	__u32 pending;             /* `next` awaits bprm_committed_creds */
+	struct gate_mark mark;     /* counts on the thread-group leader */
+	struct gate_mark next;
+	struct gate_message message; /* scratch of the task itself */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct gate_task);
+} tasks SEC(".maps");
+
+__u64 last_image = 0;
+
+/* Tells an exec's file from the memory it is given: see GATE_REASON_SHARED_MEMORY. */
+static __always_inline bool is_watched(const struct gate_mark *mark)
+{
+	return mark->owner_tgid || (mark->state != GATE_IMAGE_UNPROVEN && !mark->taint);
+}
+
+/*
+ * The fast path of bpf(2). `generation` is read before `commands`, and set_commands() stores them in the opposite order, so
+ * that a generation is never seen with the commands of an older one.
+ */
+static __always_inline bool mark_allows(const struct gate_mark *mark, __u32 command)
+{
+	if (READ_ONCE(mark->generation) != READ_ONCE(active_generation))
+		return false;
+	barrier();
+	if (command >= 64 || !(READ_ONCE(mark->commands) >> command & 1))
+		return false;
+	barrier();
+	return !READ_ONCE(mark->taint);
+}
+
+/* The storage of the current process's leader; NULL where there is none, or with `create` where memory is short. */
+static __always_inline struct gate_task *current_process(__u64 create)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct gate_task *state;
+
+	if (task->pid == task->tgid) {
+		state = bpf_task_storage_get(&tasks, task, 0, create);
+	} else {
+		bpf_rcu_read_lock();
+		state = bpf_task_storage_get(&tasks, task->group_leader, 0, create);
+		bpf_rcu_read_unlock();
+	}
+	return state;
+}
+
+static __always_inline struct gate_task *current_thread(void)
+{
+	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+/* The file's verdict as a mark. A file that is not a loader leaves an unproven image behind. */
+static __always_inline void mark_from(struct gate_mark *mark, const struct gate_judgement *judgement,
+				      const struct gate_digest *digest)
+{
+	mark->verdict = judgement->verdict;
+	mark->reason = judgement->reason;
+	mark->grant = judgement->grant;
+	mark->commands = judgement->commands;
+	mark->generation = judgement->generation;
+	mark->state = GATE_IMAGE_WATCHED;
+	mark->digest = *digest;
+	if (judgement->verdict == GATE_VERDICT_LOADER)
+		return;
+	mark->commands = 0;
+	if (judgement->verdict == GATE_VERDICT_UNKNOWN && digest->size) {
+		mark->generation = GATE_NO_GENERATION; /* judged when it asks */
+		return;
+	}
+	mark->state = GATE_IMAGE_UNPROVEN;
+	if (judgement->verdict == GATE_VERDICT_LIBRARY)
+		mark->reason = GATE_REASON_NOT_A_LOADER;
+}
+
+static __always_inline void set_commands(struct gate_task *state, const struct gate_judgement *judgement)
+{
+	struct gate_mark *mark = &state->mark;
+
+	bpf_spin_lock(&state->lock);
+	WRITE_ONCE(mark->generation, GATE_NO_GENERATION);
+	barrier();
+	mark->verdict = judgement->verdict;
+	mark->reason = judgement->reason;
+	mark->grant = judgement->grant;
+	WRITE_ONCE(mark->commands, judgement->commands);
+	barrier();
+	WRITE_ONCE(mark->generation, judgement->generation);
+	bpf_spin_unlock(&state->lock);
+}
+
+/* Once, and for good until exec. Reported the first time only. */
+static __always_inline void taint(struct task_struct *task, struct gate_task *state, __u32 reason)
+{
+	struct gate_facts facts = {
+		.kind = GATE_EVENT_TAINTED,
+		.command = GATE_NO_COMMAND,
+		.program_type = GATE_NO_PROGRAM_TYPE,
+		.reason = reason,
+	};
+
+	if (__sync_val_compare_and_swap(&state->mark.taint, 0, reason) != 0)
+		return;
+	count(tainted);
+	/* Most processes that are older than the gate never call bpf(2); their taint is nobody's news. */
+	if (state->mark.verdict != GATE_VERDICT_LOADER)
+		return;
+	facts.verdict = state->mark.verdict;
+	facts.grant = state->mark.grant;
+	report(task, &facts);
+}
+
+/* A process that shares its memory with another, which it was cloned from, brings code into that one as well. */
+static __always_inline void taint_owner(const struct gate_mark *mark, __u32 reason)
+{
+	struct task_struct *owner;
+	struct gate_task *state;
+
+	if (!mark->owner_tgid || !bpf_ksym_exists(bpf_task_from_pid))
+		return;
+	owner = bpf_task_from_pid(mark->owner_tgid);
+	if (!owner)
+		return;
+	state = bpf_task_storage_get(&tasks, owner, 0, 0);
+	if (state && state->mark.image == mark->owner_image)
+		taint(owner, state, reason);
+	bpf_task_release(owner);
+}
+
+static __always_inline void taint_current(struct gate_task *process, __u32 reason)
+{
+	taint_owner(&process->mark, reason);
+	taint(bpf_get_current_task_btf(), process, reason);
+}
+
+/* What a new process takes over from the one that made it: see gate_fork in gate.bpf.c. */
+static __always_inline void inherit(struct gate_mark *child, const struct gate_mark *parent, __u32 parent_tgid,
+				    bool shares_memory)
+{
+	*child = *parent;
+	child->owner_tgid = 0;
+	if (!shares_memory)
+		return;
+	child->owner_tgid = parent->owner_tgid ? parent->owner_tgid : parent_tgid;
+	child->owner_image = parent->owner_tgid ? parent->owner_image : parent->image;
+	child->state = GATE_IMAGE_UNPROVEN;
+	child->reason = GATE_REASON_SHARED_MEMORY;
+	child->commands = 0;
+	child->generation = GATE_NO_GENERATION;
+}
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Events: what was refused, would have been refused, or cost a process its mark. */
+#ifndef BPFGATE_REPORT_BPF_H
+#define BPFGATE_REPORT_BPF_H
+
+#include "policy.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20); /* about 900 events */
+} events SEC(".maps");
+
+struct gate_facts {
+	__u32 kind; /* enum gate_event_kind */
+	__u32 command;
+	__u32 program_type;
+	__u32 verdict;
+	__u32 reason;
+	__u32 grant; /* the one that was asked */
+};
+
+static __always_inline void report_path(struct gate_event *event, struct task_struct *task)
+{
+	struct file *file;
+
+	event->path[0] = 0;
+	if (!bpf_ksym_exists(bpf_get_task_exe_file) || !bpf_ksym_exists(bpf_path_d_path))
+		return;
+	file = bpf_get_task_exe_file(task);
+	if (!file)
+		return;
+	if (bpf_path_d_path(&file->f_path, event->path, sizeof(event->path)) < 0)
+		event->path[0] = 0;
+	bpf_put_file(file);
+}
+
+/* What cannot be reported is counted; nothing waits for a reader, and no decision depends on the outcome. */
+static __noinline int report(struct task_struct *task, const struct gate_facts *facts)
+{
+	struct gate_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	struct gate_grant *granted;
+
+	if (!event) {
+		count(lost_events);
+		return 0;
+	}
+	event->time = bpf_ktime_get_boot_ns();
+	event->generation = READ_ONCE(active_generation);
+	event->kind = facts->kind;
+	event->command = facts->command;
+	event->program_type = facts->program_type;
+	event->verdict = facts->verdict;
+	event->reason = facts->reason;
+	event->pid = task->pid;
+	event->tgid = task->tgid;
+	event->uid = BPF_CORE_READ(task, cred, uid.val);
+	__builtin_memset(event->comm, 0, sizeof(event->comm));
+	bpf_probe_read_kernel_str(event->comm, sizeof(event->comm), task->comm);
+	granted = grant_of(event->generation, facts->grant);
+	if (granted)
+		__builtin_memcpy(event->rule, granted->name, sizeof(event->rule));
+	else
+		__builtin_memset(event->rule, 0, sizeof(event->rule));
+	report_path(event, task);
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+#endif

@@ -42,24 +42,25 @@ const TrustedDigest* find_listed(const fsverity::Digest& digest, const Trust& tr
   return nullptr;
 }
 
-// Every signer is tried: a file may be signed by an old certificate and a new one of the same issuer and serial. What
-// is reported is the finding that says most: a trusted signer's wrong signature over a stranger's.
+// What one more signer's finding makes of the findings so far: the one that says most wins. A trusted signer's wrong
+// signature says more than a stranger's, and that says more than what nobody could read.
+void weigh(Conclusion& so_far, SignatureCheck finding, const TrustedSigner& signer) {
+  if (finding == SignatureCheck::Mismatch && so_far.reason != Reason::SignatureMismatch)
+    so_far = refused(Reason::SignatureMismatch, signer.name);
+  if (finding == SignatureCheck::NotMine && so_far.reason == Reason::SignatureMalformed)
+    so_far = refused(Reason::SignatureUntrusted);
+}
+
+// A mismatch does not end the search: a renewed certificate may have its predecessor's issuer and serial number.
 Conclusion judge_signature(ByteView signature, ByteView message, const Trust& trust) {
-  Conclusion best = refused(Reason::SignatureUntrusted);
+  if (trust.signers.empty()) return refused(Reason::SignatureUntrusted);
+  Conclusion so_far = refused(Reason::SignatureMalformed);
   for (const TrustedSigner& signer : trust.signers) {
-    switch (crypto::check_detached(signature, message, *signer.certificate)) {
-      case SignatureCheck::Valid:
-        return accepted(signer.role, Reason::Signature, signer.name, signer.grant);
-      case SignatureCheck::Malformed:
-        return refused(Reason::SignatureMalformed);  // says nothing about the certificate: the next one cannot differ
-      case SignatureCheck::Mismatch:
-        if (best.reason != Reason::SignatureMismatch) best = refused(Reason::SignatureMismatch, signer.name);
-        break;
-      case SignatureCheck::NotMine:
-        break;
-    }
+    SignatureCheck finding = crypto::check_detached(signature, message, *signer.certificate);
+    if (finding == SignatureCheck::Valid) return accepted(signer.role, Reason::Signature, signer.name, signer.grant);
+    weigh(so_far, finding, signer);
   }
-  return best;
+  return so_far;
 }
 
 // The order is the gate's: a listed digest needs no signature, so none is read for it.

@@ -48,11 +48,7 @@ Result<int> run(const DigestOptions& options) {
           print_line(file, *digest);
         }
       });
-  if (options.json) {
-    Json output = json_output("digest");
-    output["files"] = std::move(entries);
-    print_json(output);
-  }
+  if (options.json) print_json_list("digest", "files", std::move(entries));
   TRY(flush_output());
   return status;
 }

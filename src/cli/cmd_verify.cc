@@ -1,8 +1,163 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "base/io.h"
+#include "cli/batch.h"
 #include "cli/cli.h"
+#include "cli/output.h"
+#include "cli/tree_options.h"
+#include "cli/trust_options.h"
 
 namespace bpfgate::cli {
+namespace {
 
-void setup_verify(CLI::App&, int&) {}
+using evidence::Conclusion;
+using evidence::Reason;
+using evidence::Verdict;
+
+struct VerifyOptions {
+  BatchOptions batch;
+  TreeOptions tree;
+  TrustOptions trust;
+  bool json = false;
+};
+
+// Everything one file is judged by.
+struct Question {
+  fsverity::Parameters parameters;
+  LoadedTrust loaded;
+  std::optional<Bytes> signature;
+};
+
+struct Finding {
+  Conclusion now;
+  std::optional<Conclusion> once_sealed;  // for a file that is not sealed
+};
+
+bool is_accepted(const Conclusion& conclusion) { return conclusion.verdict != Verdict::NoEvidence; }
+
+Result<Conclusion> conclude_once_sealed(int fd, const Question& question) {
+  TRY_ASSIGN(fsverity::Digest digest, fsverity::compute(fd, question.parameters));
+  if (question.signature) return conclude(digest, question.signature, question.loaded.trust);
+  TRY_ASSIGN(std::optional<Bytes> signature, evidence::read_signature(fd));
+  return conclude(digest, signature, question.loaded.trust);
+}
+
+Result<Finding> examine(int fd, const Question& question) {
+  Finding finding;
+  TRY_ASSIGN(finding.now, evidence::conclude(fd, question.loaded.trust, question.signature));
+  if (finding.now.reason != Reason::NotSealed) return finding;
+  TRY_ASSIGN(finding.once_sealed, conclude_once_sealed(fd, question));
+  return finding;
+}
+
+Result<Finding> examine_file(const std::string& file, const Question& question) {
+  TRY_ASSIGN(UniqueFd fd, open_file(file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  Result<Finding> finding = examine(fd.get(), question);
+  if (!finding) return Failure(std::move(finding).error().within(file));
+  return finding;
+}
+
+std::string reason_text(const Conclusion& conclusion) {
+  std::string text(name_of(conclusion.reason));
+  if (conclusion.reason == Reason::Signature) text += "-by-" + conclusion.rule;
+  return text;
+}
+
+void print_line(const std::string& file, const Conclusion& conclusion) {
+  std::printf("%s %s %s\n", std::string(name_of(conclusion.verdict)).c_str(), reason_text(conclusion).c_str(),
+              file.c_str());
+}
+
+// The seal must be made with the options that the digest was made with.
+std::string seal_command(const std::string& file, const TreeOptions& tree) {
+  const TreeOptions defaults;
+  std::string command = "bpfgate seal ";
+  if (tree.algorithm != defaults.algorithm) command += "--hash-alg " + tree.algorithm + " ";
+  if (tree.block_size != defaults.block_size) command += "--block-size " + std::to_string(tree.block_size) + " ";
+  if (!tree.salt.empty()) command += "--salt " + tree.salt + " ";
+  return command + file;
+}
+
+void print_prospect(const std::string& file, const Conclusion& once_sealed, const TreeOptions& tree) {
+  if (is_accepted(once_sealed)) {
+    std::fprintf(stderr, "bpfgate: %s: would be accepted once sealed: %s\n", file.c_str(),
+                 seal_command(file, tree).c_str());
+  } else {
+    std::fprintf(stderr, "bpfgate: %s: not sealed, and once sealed: %s\n", file.c_str(),
+                 reason_text(once_sealed).c_str());
+  }
+}
+
+Json json_of_conclusion(const Conclusion& conclusion) {
+  Json value = {{"accepted", is_accepted(conclusion)},
+                {"verdict", name_of(conclusion.verdict)},
+                {"reason", name_of(conclusion.reason)}};
+  if (!conclusion.rule.empty()) value["signer"] = conclusion.rule;
+  if (conclusion.digest) value["digest"] = to_string(*conclusion.digest);
+  return value;
+}
+
+Json entry_of(const std::string& file, const Result<Finding>& finding) {
+  Json entry = {{"path", file}};
+  if (!finding) {
+    entry["accepted"] = false;
+    entry["error"] = json_of(finding.error());
+    return entry;
+  }
+  entry.update(json_of_conclusion(finding->now));
+  if (finding->once_sealed) entry["once_sealed"] = json_of_conclusion(*finding->once_sealed);
+  return entry;
+}
+
+int status_of(const Result<Finding>& finding) {
+  if (!finding) return report(finding.error());
+  return is_accepted(finding->now) ? exit_good : exit_refused;
+}
+
+Result<Question> question_of(const VerifyOptions& options, size_t file_count) {
+  if (options.trust.certificates.empty() && options.trust.library_certificates.empty())
+    return fail(ErrorKind::Usage, "no signer given", "name whom the host trusts with --cert or --library-cert");
+  Question question;
+  TRY_ASSIGN(question.parameters, parameters_of(options.tree));
+  TRY_ASSIGN(question.signature, load_signature(options.trust, file_count));
+  TRY_ASSIGN(question.loaded, load_trust(options.trust));
+  return question;
+}
+
+Result<int> run(const VerifyOptions& options) {
+  TRY_ASSIGN(std::vector<std::string> files, collect_files(options.batch));
+  TRY_ASSIGN(Question question, question_of(options, files.size()));
+  int status = exit_good;
+  Json entries = Json::array();
+  parallel_for_each(
+      files, options.batch.jobs, [&](const std::string& file) { return examine_file(file, question); },
+      [&](const std::string& file, const Result<Finding>& finding) {
+        status = combine_status(status, status_of(finding));
+        if (finding && !options.json) print_line(file, finding->now);
+        if (finding && finding->once_sealed) print_prospect(file, *finding->once_sealed, options.tree);
+        if (options.json) entries.push_back(entry_of(file, finding));
+      });
+  if (options.json) print_json_list("verify", "files", std::move(entries));
+  TRY(flush_output());
+  return status;
+}
+
+}  // namespace
+
+void setup_verify(CLI::App& app, int& status) {
+  auto options = std::make_shared<VerifyOptions>();
+  add_batch_options(app, options->batch);
+  add_trust_options(app, options->trust);
+  add_tree_options(app, options->tree);
+  app.add_flag("--json", options->json, "print one JSON object");
+  app.callback([options, &status] {
+    Result<int> done = run(*options);
+    status = done ? *done : report(done.error());
+  });
+}
 
 }  // namespace bpfgate::cli

@@ -18,6 +18,12 @@ void print_json(const Json& value) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
+void print_json_list(std::string_view command, const char* key, Json list) {
+  Json output = json_output(command);
+  output[key] = std::move(list);
+  print_json(output);
+}
+
 Result<> flush_output() {
   bool failed_before = std::ferror(stdout) != 0;
   if (std::fflush(stdout) != 0) return fail_errno("write standard output");

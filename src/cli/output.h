@@ -22,6 +22,9 @@ Json json_of(const Error& error);
 // Indented, with a newline. Bytes that are not UTF-8 (file names can have any) become U+FFFD.
 void print_json(const Json& value);
 
+// json_output(command) with `list` under `key`, printed.
+void print_json_list(std::string_view command, const char* key, Json list);
+
 // Whether all of stdout reached its destination: a full disk or a closed pipe must not look like success.
 Result<> flush_output();
 

@@ -53,6 +53,7 @@ void weigh(Conclusion& so_far, SignatureCheck finding, const TrustedSigner& sign
 
 // A mismatch does not end the search: a renewed certificate may have its predecessor's issuer and serial number.
 Conclusion judge_signature(ByteView signature, ByteView message, const Trust& trust) {
+  if (signature.empty()) return refused(Reason::SignatureMalformed);
   if (trust.signers.empty()) return refused(Reason::SignatureUntrusted);
   Conclusion so_far = refused(Reason::SignatureMalformed);
   for (const TrustedSigner& signer : trust.signers) {

@@ -18,9 +18,8 @@
 
 char gate_license[] SEC("license") = "Dual MIT/GPL";
 
-/* Set before load: identifies the build and the ABI to whoever finds the gate pinned. */
-const volatile __u32 abi_version = GATE_ABI_VERSION;
-const volatile __u8 build_hash[GATE_HASH_SIZE] = {};
+/* Set before load. In a section, and so in a map, of its own: its place must not depend on the rest of .rodata. */
+const volatile struct gate_about about SEC(".rodata.about") = { .abi_version = GATE_ABI_VERSION };
 
 SEC("lsm.s/bprm_creds_from_file")
 int BPF_PROG(gate_exec, struct linux_binprm *bprm, const struct file *file, int ret)
@@ -59,11 +58,9 @@ void BPF_PROG(gate_exec_done, struct linux_binprm *bprm)
 
 	if (!thread)
 		return;
-	if (!thread->pending) { /* this exec began before the gate was attached */
+	/* Not pending: this exec began before gate_exec was attached, so the image counts as older than the gate. */
+	if (!thread->pending)
 		__builtin_memset(&thread->next, 0, sizeof(thread->next));
-		thread->next.state = GATE_IMAGE_UNPROVEN;
-		thread->next.reason = GATE_REASON_PRE_EXISTING;
-	}
 	thread->next.image = image;
 	thread->pending = 0;
 	bpf_spin_lock(&thread->lock);
@@ -337,6 +334,7 @@ static __noinline int refuse(struct gate_task *process, __u32 command, __u32 pro
 	if (process) {
 		facts.verdict = process->mark.verdict;
 		facts.reason = why_refused(&process->mark);
+		facts.flags = event_flags(&process->mark);
 		if (facts.reason == GATE_REASON_COMMAND_NOT_GRANTED)
 			facts.grant = process->mark.grant;
 	}

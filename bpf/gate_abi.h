@@ -73,7 +73,6 @@ enum gate_reason {
 	GATE_REASON_EXE_CHANGED = 50,     /* its executable is no longer the one it was started from */
 	GATE_REASON_SHARED_MEMORY = 51,   /* shares its memory with another process (CLONE_VM) and has not called exec yet */
 	GATE_REASON_COMMAND_NOT_GRANTED = 52,
-	GATE_REASON_PRE_EXISTING = 53,    /* older than the gate; judged by its executable alone */
 	/* taint */
 	GATE_REASON_TAINT_FILE = 64,      /* mapped a file without evidence as code */
 	GATE_REASON_TAINT_ANONYMOUS = 65, /* mapped anonymous memory as code */
@@ -89,6 +88,9 @@ enum gate_event_kind {
 	GATE_EVENT_TAINTED = 3,
 };
 
+/* The process is older than the gate: its verdict rests on its executable alone. */
+#define GATE_EVENT_PRE_EXISTING 1U
+
 #define GATE_NO_COMMAND 0xffffffffU
 #define GATE_NO_PROGRAM_TYPE 0xffffffffU
 
@@ -97,6 +99,13 @@ struct gate_digest {
 	__u16 algorithm; /* FS_VERITY_HASH_ALG_*, native byte order */
 	__u16 size;      /* bytes used of value */
 	__u8 value[GATE_MAX_DIGEST]; /* the rest is zero */
+};
+
+/* Map `about`, one entry, frozen: identifies the gate to whoever finds it pinned. Its layout never changes. */
+struct gate_about {
+	__u32 abi_version; /* GATE_ABI_VERSION */
+	__u32 reserved;
+	__u8 build_hash[GATE_HASH_SIZE]; /* SHA-256 of the BPF object */
 };
 
 /* One per bank, in map `policies`. */
@@ -163,6 +172,8 @@ struct gate_event {
 	__u32 program_type; /* enum bpf_prog_type for BPF_PROG_LOAD, else GATE_NO_PROGRAM_TYPE */
 	__u32 verdict;    /* enum gate_verdict of the process's file */
 	__u32 reason;     /* enum gate_reason */
+	__u32 flags;      /* GATE_EVENT_PRE_EXISTING */
+	__u32 reserved;
 	char comm[16];
 	char rule[GATE_NAME_SIZE]; /* the grant that was asked */
 	char path[GATE_PATH_SIZE]; /* executable, as its mount namespace names it; empty when it could not be had */
@@ -173,13 +184,14 @@ struct gate_event {
 #define _Static_assert static_assert
 #endif
 GATE_ASSERT_SIZE(gate_digest, 68);
+GATE_ASSERT_SIZE(gate_about, 40);
 GATE_ASSERT_SIZE(gate_policy, 144);
 GATE_ASSERT_SIZE(gate_signer, 80);
 GATE_ASSERT_SIZE(gate_grant, 72);
 GATE_ASSERT_SIZE(gate_digest_key, 72);
 GATE_ASSERT_SIZE(gate_listed_digest, 8);
 GATE_ASSERT_SIZE(gate_counters, 64);
-GATE_ASSERT_SIZE(gate_event, 1152);
+GATE_ASSERT_SIZE(gate_event, 1160);
 #ifdef __cplusplus
 #undef _Static_assert
 #endif

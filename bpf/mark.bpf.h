@@ -58,6 +58,13 @@ static __always_inline bool is_watched(const struct gate_mark *mark)
 	return mark->owner_tgid || (mark->state != GATE_IMAGE_UNPROVEN && !mark->taint);
 }
 
+static __always_inline __u32 event_flags(const struct gate_mark *mark)
+{
+	if (mark->state == GATE_IMAGE_INHERITED)
+		return GATE_EVENT_PRE_EXISTING;
+	return 0;
+}
+
 /*
  * The fast path of bpf(2). `generation` is read before `commands`, and set_commands() stores them in the opposite order, so
  * that a generation is never seen with the commands of an older one.
@@ -151,6 +158,7 @@ static __always_inline void taint(struct task_struct *task, struct gate_task *st
 		return;
 	facts.verdict = state->mark.verdict;
 	facts.grant = state->mark.grant;
+	facts.flags = event_flags(&state->mark);
 	report(task, &facts);
 }
 

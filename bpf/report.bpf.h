@@ -17,6 +17,7 @@ struct gate_facts {
 	__u32 verdict;
 	__u32 reason;
 	__u32 grant; /* the one that was asked */
+	__u32 flags;
 };
 
 static __always_inline void report_path(struct gate_event *event, struct task_struct *task)
@@ -51,6 +52,8 @@ static __noinline int report(struct task_struct *task, const struct gate_facts *
 	event->program_type = facts->program_type;
 	event->verdict = facts->verdict;
 	event->reason = facts->reason;
+	event->flags = facts->flags;
+	event->reserved = 0;
 	event->pid = task->pid;
 	event->tgid = task->tgid;
 	event->uid = BPF_CORE_READ(task, cred, uid.val);

@@ -1,8 +1,212 @@
 // SPDX-License-Identifier: MIT
+#include <cstdio>
+#include <memory>
+
 #include "cli/cli.h"
+#include "cli/output.h"
+#include "gate/gate.h"
+#include "gate/lockout.h"
+#include "manifest/manifest.h"
 
 namespace bpfgate::cli {
+namespace {
 
-void setup_gate(CLI::App&, int&) {}
+struct GateOptions {
+  std::string manifest;
+  gate::LoadOptions load;
+  bool force = false;
+  bool json = false;
+};
+
+Json json_of(const gate::Counters& counters) {
+  return {{"refused", counters.refused},
+          {"would_refuse", counters.would_refuse},
+          {"tainted", counters.tainted},
+          {"lost_events", counters.lost_events},
+          {"verified", counters.verified},
+          {"cached", counters.cached},
+          {"scratch_waits", counters.scratch_waits},
+          {"scratch_exhausted", counters.scratch_exhausted}};
+}
+
+Json json_of(const gate::Status& status) {
+  return {{"loaded", true},
+          {"complete", status.missing_hooks.empty()},
+          {"mode", manifest::name_of(status.mode)},
+          {"policy",
+           {{"name", status.policy_name},
+            {"sequence", status.sequence},
+            {"generation", status.generation},
+            {"hash", status.policy_hash},
+            {"signers", status.signers},
+            {"digests", status.digests}}},
+          {"build", {{"hash", status.build}, {"same", status.same_build}}},
+          {"hooks", {{"pinned", status.pinned_hooks}, {"missing", status.missing_hooks}}},
+          {"counters", json_of(status.counters)}};
+}
+
+void print_status(const gate::Status& status) {
+  std::printf("gate      loaded, %zu hooks%s\n", status.pinned_hooks.size(),
+              status.missing_hooks.empty() ? "" : ", INCOMPLETE");
+  for (const std::string& hook : status.missing_hooks) std::printf("  missing %s\n", hook.c_str());
+  std::printf("mode      %s\n", std::string(manifest::name_of(status.mode)).c_str());
+  std::printf("policy    %s, sequence %llu, %u signers, %u digests\n", status.policy_name.c_str(),
+              static_cast<unsigned long long>(status.sequence), status.signers, status.digests);
+  std::printf("  sha256 %s, generation %llu\n", status.policy_hash.c_str(),
+              static_cast<unsigned long long>(status.generation));
+  std::printf("build     sha256 %s%s\n", status.build.c_str(), status.same_build ? "" : ", not this program's");
+  std::printf("refused   %llu, in audit mode %llu, events lost %llu\n",
+              static_cast<unsigned long long>(status.counters.refused),
+              static_cast<unsigned long long>(status.counters.would_refuse),
+              static_cast<unsigned long long>(status.counters.lost_events));
+}
+
+Result<> show(const gate::Status& status, std::string_view command, bool json) {
+  if (json) {
+    Json output = json_output(command);
+    output.update(json_of(status));
+    print_json(output);
+  } else {
+    print_status(status);
+  }
+  return flush_output();
+}
+
+// A gate that is there already: good news only if it is exactly the one that was asked for.
+Result<int> compare_with_loaded(const gate::Status& status, const manifest::Manifest& manifest) {
+  bool same_policy = status.policy_hash == gate::policy_hash(manifest);
+  std::fprintf(stderr, "bpfgate: a gate is loaded already: %s build, %s policy\n",
+               status.same_build ? "the same" : "another", same_policy ? "the same" : "another");
+  if (status.same_build && same_policy) return exit_good;
+  std::fprintf(
+      stderr, "  %s\n",
+      status.same_build ? "Change its policy with bpfgate gate update." : "Remove it first with bpfgate gate unload.");
+  return exit_refused;
+}
+
+Failure refuse_lock_out(const std::vector<gate::LockedOut>& locked_out) {
+  std::string message = "enforcing this manifest would lock out";
+  for (const gate::LockedOut& process : locked_out) {
+    std::string who = process.pid == 0 ? "this program" : "process " + std::to_string(process.pid);
+    message += "\n  " + who + " " + process.executable + ": " + process.reason;
+    if (process.bpf_objects != 0) message += ", holds " + std::to_string(process.bpf_objects) + " BPF objects";
+  }
+  return fail(ErrorKind::Refused, message, "Sign and seal them, or load in audit mode first, or use --force.");
+}
+
+Result<> check_lock_out(const manifest::Manifest& manifest, bool force) {
+  if (manifest.mode != manifest::Mode::Enforce || force) return {};
+  TRY_ASSIGN(std::vector<gate::LockedOut> locked_out, gate::locked_out_by(manifest));
+  if (locked_out.empty()) return {};
+  return refuse_lock_out(locked_out);
+}
+
+Result<int> load(const GateOptions& options) {
+  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.manifest));
+  TRY_ASSIGN(std::optional<gate::Status> present, gate::status(options.load.pin_directory));
+  if (present) {
+    TRY(show(*present, "gate load", options.json));
+    return compare_with_loaded(*present, manifest);
+  }
+  TRY(check_lock_out(manifest, options.force));
+  TRY(gate::load(manifest, options.load));
+  std::fprintf(stderr, "bpfgate: loaded in %s mode\n", std::string(manifest::name_of(manifest.mode)).c_str());
+  if (options.json) {
+    Json output = json_output("gate load");
+    output["mode"] = manifest::name_of(manifest.mode);
+    output["policy_hash"] = gate::policy_hash(manifest);
+    print_json(output);
+  }
+  TRY(flush_output());
+  return exit_good;
+}
+
+Result<int> update(const GateOptions& options) {
+  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.manifest));
+  TRY(check_lock_out(manifest, options.force));
+  TRY(gate::update(manifest, options.load.pin_directory));
+  std::fprintf(stderr, "bpfgate: policy %s, sequence %llu, is in force in %s mode\n", manifest.name.c_str(),
+               static_cast<unsigned long long>(manifest.sequence),
+               std::string(manifest::name_of(manifest.mode)).c_str());
+  if (options.json) {
+    Json output = json_output("gate update");
+    output["mode"] = manifest::name_of(manifest.mode);
+    output["policy_hash"] = gate::policy_hash(manifest);
+    print_json(output);
+  }
+  TRY(flush_output());
+  return exit_good;
+}
+
+Result<int> status(const GateOptions& options) {
+  TRY_ASSIGN(std::optional<gate::Status> present, gate::status(options.load.pin_directory));
+  if (present) {
+    TRY(show(*present, "gate status", options.json));
+    return present->missing_hooks.empty() ? exit_good : exit_refused;
+  }
+  if (options.json) {
+    Json output = json_output("gate status");
+    output["loaded"] = false;
+    print_json(output);
+  } else {
+    std::printf("gate      not loaded\n");
+  }
+  TRY(flush_output());
+  return exit_refused;
+}
+
+Result<int> unload(const GateOptions& options) {
+  TRY(gate::unload(options.load.pin_directory));
+  if (options.json) print_json(json_output("gate unload"));
+  TRY(flush_output());
+  return exit_good;
+}
+
+using Action = Result<int> (*)(const GateOptions&);
+
+struct GateCommand {
+  const char* name;
+  const char* summary;
+  Action action;
+  bool takes_manifest;
+};
+
+constexpr GateCommand gate_commands[] = {
+    {"load", "load a policy and put the gate into the kernel", load, true},
+    {"update", "replace the policy of the loaded gate", update, true},
+    {"status", "say what is loaded", status, false},
+    {"unload", "take the gate out of the kernel", unload, false},
+};
+
+void add_load_options(CLI::App& app, GateOptions& options) {
+  app.add_flag("--verbose", options.load.verbose, "print libbpf's messages and the verifier's log");
+  app.add_option("--scratch-slots", options.load.scratch_slots, "signature buffers, 16 KiB each")
+      ->check(CLI::Range(1U, 4096U));
+  app.add_option("--scratch-steps", options.load.scratch_steps, "tries to claim one before a judgement is put off")
+      ->check(CLI::Range(1U, 1U << 23));
+}
+
+void add_command(CLI::App& parent, const GateCommand& command, int& status) {
+  CLI::App* app = parent.add_subcommand(command.name, command.summary);
+  auto options = std::make_shared<GateOptions>();
+  if (command.takes_manifest) {
+    app->add_option("--manifest", options->manifest, "the policy")->required();
+    app->add_flag("--force", options->force, "enforce even if that locks out running processes, or bpfgate itself");
+  }
+  if (command.action == load) add_load_options(*app, *options);
+  app->add_option("--pin-directory", options->load.pin_directory, "where in bpffs the gate is")->capture_default_str();
+  app->add_flag("--json", options->json, "print one JSON object");
+  app->callback([options, &status, action = command.action] {
+    Result<int> done = action(*options);
+    status = done ? *done : report(done.error());
+  });
+}
+
+}  // namespace
+
+void setup_gate(CLI::App& app, int& status) {
+  app.require_subcommand(1);
+  for (const GateCommand& command : gate_commands) add_command(app, command, status);
+}
 
 }  // namespace bpfgate::cli

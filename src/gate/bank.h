@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Policies in the kernel's maps: writing one into the bank that is not in use, and making it the active one.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "gate/policy.h"
+
+namespace bpfgate::gate {
+
+// Descriptors of the policy maps; not owned.
+struct PolicyMaps {
+  int active = -1;
+  int policies = -1;
+  int signers = -1;
+  int grants = -1;
+  int digests = -1;
+};
+
+Result<uint64_t> active_generation(const PolicyMaps& maps);
+Result<gate_policy> policy_of(const PolicyMaps& maps, uint64_t generation);
+
+// Fills the bank of `generation`, which must not be the active one. Its header, the last thing written, carries `mode`.
+Result<> write_bank(const PolicyMaps& maps, const Policy& policy, uint64_t generation, uint32_t mode);
+
+// The moment at which a policy changes: one aligned 64-bit store.
+Result<> activate(const PolicyMaps& maps, uint64_t generation);
+
+// Changes only the mode of a bank.
+Result<> set_mode(const PolicyMaps& maps, uint64_t generation, uint32_t mode);
+
+// The keyrings that the policy of `generation` verifies with.
+Result<std::vector<keyring::Serial>> keyrings_of(const PolicyMaps& maps, uint64_t generation);
+
+}  // namespace bpfgate::gate

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// What the gate has refused, or in audit mode would have: records of the kernel's ring buffer, in words.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+struct ring_buffer;
+
+namespace bpfgate::gate {
+
+struct Event {
+  std::chrono::system_clock::time_point time;
+  std::string kind;  // "refused", "would-refuse", "tainted"
+  uint32_t pid = 0;
+  uint32_t tgid = 0;
+  uint32_t uid = 0;
+  std::string comm;
+  std::string executable;                   // empty when the kernel could not name it
+  std::optional<std::string> command;       // of bpf(2)
+  std::optional<std::string> program_type;  // for prog_load
+  std::string verdict;
+  std::string reason;
+  std::string rule;           // the grant that was asked
+  bool pre_existing = false;  // the process is older than the gate: judged by its executable alone
+  uint64_t generation = 0;
+};
+
+// Names of the numbers in events; "reason 99" for one that this build does not know.
+std::string verdict_name(uint32_t verdict);
+std::string reason_name(uint32_t reason);
+
+// Takes events out of the ring buffer: each is handed to one reader, once. Move-only.
+class EventReader {
+ public:
+  using Handler = std::function<void(const Event&)>;
+
+  static Result<EventReader> open(const std::filesystem::path& pin_directory, Handler handler);
+  EventReader(EventReader&&) noexcept;
+  EventReader& operator=(EventReader&&) noexcept;
+  ~EventReader();
+
+  // Hands over what is there, waiting up to `timeout` for the first. Returns how many.
+  Result<size_t> poll(std::chrono::milliseconds timeout);
+
+ private:
+  struct State;
+  explicit EventReader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bpfgate::gate

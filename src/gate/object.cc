@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "gate/object.h"
+
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <span>
+
+#include "crypto/crypto.h"
+#include "gate.skel.h"
+#include "gate/pins.h"
+
+namespace bpfgate::gate {
+namespace {
+
+// libbpf reports through a callback. The first warning names what failed; the rest is the verifier's log.
+std::string first_warning;
+bool is_verbose = false;
+
+int on_libbpf_message(libbpf_print_level level, const char* format, va_list arguments) {
+  if (is_verbose) return std::vfprintf(stderr, format, arguments);
+  if (level != LIBBPF_WARN || !first_warning.empty()) return 0;
+  char text[512];
+  int length = std::vsnprintf(text, sizeof(text), format, arguments);
+  first_warning.assign(text, static_cast<size_t>(std::clamp(length, 0, static_cast<int>(sizeof(text)) - 1)));
+  while (!first_warning.empty() && first_warning.back() == '\n') first_warning.pop_back();
+  return length;
+}
+
+Failure libbpf_failure(const std::string& what) {
+  int code = errno;
+  std::string detail = first_warning.empty() ? std::string(std::strerror(code)) : first_warning;
+  return Failure(
+      Error{ErrorKind::Failed, what + ": " + detail, "Run it with --verbose to see the verifier's log.", code});
+}
+
+void configure(gate_skeleton& skeleton, const Kernel& kernel, const LoadOptions& options) {
+  skeleton.rodata->keep_verdicts = kernel.has_post_xattr_hooks;
+  if (options.scratch_slots != 0) skeleton.rodata->scratch_slots = options.scratch_slots;
+  if (options.scratch_steps != 0) skeleton.rodata->scratch_steps = options.scratch_steps;
+  Bytes hash = build_hash();
+  std::copy(hash.begin(), hash.end(), skeleton.rodata_about->about.build_hash);
+}
+
+Result<> choose_programs(const bpf_object* object, const Kernel& kernel) {
+  std::vector<std::string> wanted = programs_for(kernel);
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    bool is_wanted = std::find(wanted.begin(), wanted.end(), bpf_program__name(program)) != wanted.end();
+    if (bpf_program__set_autoload(program, is_wanted) != 0) return libbpf_failure("choose programs");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> programs_for(const Kernel& kernel) {
+  std::vector<std::string> programs = {"gate_setxattr", "gate_removexattr"};
+  if (kernel.has_post_xattr_hooks) {
+    programs.emplace_back("gate_post_setxattr");
+    programs.emplace_back("gate_post_removexattr");
+  }
+  for (const char* name :
+       {"gate_mmap", "gate_mprotect", "gate_ptrace", "gate_traceme", "gate_fork", "gate_exec", "gate_exec_done"})
+    programs.emplace_back(name);
+  programs.emplace_back(kernel.bpf_hook_has_kernel_argument ? "gate_bpf" : "gate_bpf_3");
+  return programs;
+}
+
+Bytes build_hash() {
+  size_t size = 0;
+  const void* elf = gate_skeleton__elf_bytes(&size);
+  auto hash = crypto::sha256({static_cast<const uint8_t*>(elf), size});
+  return {hash.begin(), hash.end()};
+}
+
+Object::Object(std::unique_ptr<gate_skeleton, Deleter> skeleton) : skeleton_(std::move(skeleton)) {}
+Object::Object(Object&&) noexcept = default;
+Object& Object::operator=(Object&&) noexcept = default;
+Object::~Object() = default;
+
+void Object::Deleter::operator()(gate_skeleton* skeleton) const { gate_skeleton__destroy(skeleton); }
+void Object::Deleter::operator()(bpf_link* link) const { bpf_link__destroy(link); }
+
+Result<Object> Object::load(const Kernel& kernel, const LoadOptions& options) {
+  first_warning.clear();
+  is_verbose = options.verbose;
+  libbpf_set_print(on_libbpf_message);
+  std::unique_ptr<gate_skeleton, Deleter> skeleton(gate_skeleton__open());
+  if (!skeleton) return libbpf_failure("open the BPF object");
+  configure(*skeleton, kernel, options);
+  if (bpf_map__set_max_entries(skeleton->maps.scratch, skeleton->rodata->scratch_slots) != 0)
+    return libbpf_failure("size map scratch");
+  TRY(choose_programs(skeleton->obj, kernel));
+  if (gate_skeleton__load(skeleton.get()) != 0) return libbpf_failure("load the gate");
+  return Object(std::move(skeleton));
+}
+
+PolicyMaps Object::policy_maps() const {
+  return {bpf_map__fd(skeleton_->maps.data_active), bpf_map__fd(skeleton_->maps.policies),
+          bpf_map__fd(skeleton_->maps.signers), bpf_map__fd(skeleton_->maps.grants),
+          bpf_map__fd(skeleton_->maps.digests)};
+}
+
+Result<> Object::attach(const std::string& program, const std::filesystem::path& pin_directory) {
+  bpf_program* found = bpf_object__find_program_by_name(skeleton_->obj, program.c_str());
+  if (found == nullptr) return fail(ErrorKind::Failed, "this build has no program " + program);
+  std::unique_ptr<bpf_link, Deleter> link(bpf_program__attach_lsm(found));
+  if (!link) return libbpf_failure("attach " + program);
+  links_.push_back(std::move(link));
+  if (bpf_link__pin(links_.back().get(), link_path(pin_directory, program).c_str()) != 0)
+    return libbpf_failure("pin " + program);
+  return {};
+}
+
+Result<> Object::pin_maps(const std::filesystem::path& pin_directory) {
+  struct {
+    const char* name;
+    bpf_map* map;
+  } pins[] = {
+      {"about", skeleton_->maps.rodata_about}, {"active", skeleton_->maps.data_active},
+      {"policies", skeleton_->maps.policies},  {"signers", skeleton_->maps.signers},
+      {"grants", skeleton_->maps.grants},      {"digests", skeleton_->maps.digests},
+      {"counters", skeleton_->maps.counters},  {"events", skeleton_->maps.events},
+  };
+  for (const auto& pin : pins) {
+    if (bpf_map__pin(pin.map, map_path(pin_directory, pin.name).c_str()) != 0)
+      return libbpf_failure(std::string("pin map ") + pin.name);
+  }
+  return {};
+}
+
+}  // namespace bpfgate::gate

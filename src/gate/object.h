@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// The BPF object of this build: which programs there are, in which order they go live, and the loaded skeleton.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "gate/bank.h"
+#include "gate/gate.h"
+#include "gate/probe.h"
+
+struct gate_skeleton;
+struct bpf_link;
+
+namespace bpfgate::gate {
+
+// Programs to attach on this kernel, in order: what takes marks away comes before what gives them, and what refuses
+// last.
+std::vector<std::string> programs_for(const Kernel& kernel);
+
+// SHA-256 of the BPF object inside this program.
+Bytes build_hash();
+
+// Loaded, not attached. Move-only; unpinned links and maps go with it.
+class Object {
+ public:
+  static Result<Object> load(const Kernel& kernel, const LoadOptions& options);
+  Object(Object&&) noexcept;
+  Object& operator=(Object&&) noexcept;
+  ~Object();
+
+  [[nodiscard]] PolicyMaps policy_maps() const;
+  // Attaches `program` and pins the link.
+  Result<> attach(const std::string& program, const std::filesystem::path& pin_directory);
+  Result<> pin_maps(const std::filesystem::path& pin_directory);
+
+ private:
+  struct Deleter {
+    void operator()(gate_skeleton* skeleton) const;
+    void operator()(bpf_link* link) const;
+  };
+  explicit Object(std::unique_ptr<gate_skeleton, Deleter> skeleton);
+
+  std::unique_ptr<gate_skeleton, Deleter> skeleton_;
+  std::vector<std::unique_ptr<bpf_link, Deleter>> links_;
+};
+
+}  // namespace bpfgate::gate

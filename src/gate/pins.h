@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// The gate's objects in bpffs: PIN_DIRECTORY/links/HOOK and PIN_DIRECTORY/maps/NAME.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "gate_abi.h"
+
+namespace bpfgate::gate {
+
+std::filesystem::path link_path(const std::filesystem::path& pin_directory, const std::string& program);
+std::filesystem::path map_path(const std::filesystem::path& pin_directory, const std::string& map);
+
+// Refuses a directory that is not on a bpffs, with the mount command as the mend.
+Result<> check_is_bpffs(const std::filesystem::path& directory);
+
+Result<> make_pin_directories(const std::filesystem::path& pin_directory);
+
+// Names of the pinned links. An absent directory has none.
+std::vector<std::string> pinned_links(const std::filesystem::path& pin_directory);
+
+// Unlinks every pin and the directories. Absent is success.
+Result<> remove_pins(const std::filesystem::path& pin_directory);
+Result<> remove_link_pins(const std::filesystem::path& pin_directory);
+
+// A descriptor of a pinned map. Where the gate refuses the caller it is ErrorKind::Refused.
+Result<UniqueFd> open_map(const std::filesystem::path& pin_directory, const std::string& map);
+
+// One program at a time changes what is pinned. The lock goes with the returned descriptor.
+Result<UniqueFd> lock_pins();
+
+}  // namespace bpfgate::gate

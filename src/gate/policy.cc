@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "gate/policy.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <iterator>
+
+#include "gate/gate.h"
+
+namespace bpfgate::gate {
+namespace {
+
+static_assert(manifest::kMaxSigners <= GATE_MAX_SIGNERS);
+static_assert(manifest::kMaxGrants <= GATE_MAX_GRANTS);
+static_assert(manifest::kMaxDigests <= GATE_MAX_DIGESTS);
+static_assert(manifest::kMaxNameBytes < GATE_NAME_SIZE);
+
+template <size_t Size>
+void copy_name(char (&target)[Size], const std::string& name) {
+  std::memset(target, 0, Size);
+  std::memcpy(target, name.data(), std::min(name.size(), Size - 1));
+}
+
+uint32_t role_number(manifest::Role role) {
+  switch (role) {
+    case manifest::Role::Loader:
+      return GATE_ROLE_LOADER;
+    case manifest::Role::Library:
+      return GATE_ROLE_LIBRARY;
+  }
+  return GATE_ROLE_UNSET;
+}
+
+uint32_t mode_number(manifest::Mode mode) {
+  switch (mode) {
+    case manifest::Mode::Audit:
+      return GATE_MODE_AUDIT;
+    case manifest::Mode::Enforce:
+      return GATE_MODE_ENFORCE;
+  }
+  return GATE_MODE_ENFORCE;
+}
+
+// Grants are numbered in the order of their names. The parser has made sure that every name exists; a library has none.
+uint32_t grant_index(const manifest::Manifest& manifest, const std::string& name) {
+  return static_cast<uint32_t>(std::distance(manifest.grants.begin(), manifest.grants.find(name)));
+}
+
+Result<crypto::Certificate> parse_certificate(const manifest::Signer& signer) {
+  std::string what = signer.certificate_path + " (signer " + signer.name + ")";
+  auto certificate = crypto::Certificate::parse(signer.certificate, what);
+  if (!certificate) return std::unexpected(std::move(certificate).error());
+  if (auto usable = certificate->check_kernel_can_verify(); !usable)
+    return std::unexpected(std::move(usable).error().within(what));
+  return certificate;
+}
+
+// The old policy's keyring of the same signer is still in use while the new one is made, so names carry the time.
+std::string keyring_name(const manifest::Signer& signer) {
+  auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return "bpfgate:" + signer.name + ":" + std::to_string(now.count());
+}
+
+Result<keyring::Keyring> make_keyring(const manifest::Signer& signer) {
+  TRY_ASSIGN(crypto::Certificate certificate, parse_certificate(signer));
+  TRY_ASSIGN(keyring::Keyring ring, keyring::Keyring::create(keyring_name(signer)));
+  TRY(ring.add_certificate("bpfgate:" + signer.name, certificate.der()));
+  TRY(ring.protect());
+  return ring;
+}
+
+gate_signer signer_record(const manifest::Manifest& manifest, const manifest::Signer& signer, keyring::Serial serial) {
+  gate_signer record = {};
+  record.keyring = serial;
+  record.role = role_number(signer.role);
+  record.grant = signer.role == manifest::Role::Loader ? grant_index(manifest, signer.grant) : 0;
+  copy_name(record.name, signer.name);
+  return record;
+}
+
+std::pair<gate_digest, gate_listed_digest> digest_record(const manifest::Manifest& manifest,
+                                                         const manifest::ListedDigest& listed) {
+  gate_digest digest = {};
+  digest.algorithm = listed.algorithm;
+  digest.size = static_cast<uint16_t>(listed.digest.size());
+  std::copy(listed.digest.begin(), listed.digest.end(), digest.value);
+  gate_listed_digest value = {};
+  value.role = role_number(listed.role);
+  value.grant = listed.role == manifest::Role::Loader ? grant_index(manifest, listed.grant) : 0;
+  return {digest, value};
+}
+
+gate_policy header_of(const manifest::Manifest& manifest) {
+  gate_policy header = {};
+  header.sequence = manifest.sequence;
+  header.mode = mode_number(manifest.mode);
+  header.default_grant = grant_index(manifest, manifest.default_grant);
+  header.default_commands = manifest.grants.at(manifest.default_grant).commands;
+  header.signer_count = static_cast<uint32_t>(manifest.signers.size());
+  header.grant_count = static_cast<uint32_t>(manifest.grants.size());
+  header.digest_count = static_cast<uint32_t>(manifest.digests.size());
+  auto hash = crypto::sha256(as_bytes(manifest::canonical_text(manifest)));
+  std::copy(hash.begin(), hash.end(), header.hash);
+  copy_name(header.name, manifest.name);
+  return header;
+}
+
+evidence::Role offline_role(manifest::Role role) {
+  return role == manifest::Role::Loader ? evidence::Role::Loader : evidence::Role::Library;
+}
+
+}  // namespace
+
+void Policy::keep_keyrings() {
+  for (keyring::Keyring& ring : keyrings) ring.keep();
+}
+
+std::string policy_hash(const manifest::Manifest& manifest) {
+  return to_hex(crypto::sha256(as_bytes(manifest::canonical_text(manifest))));
+}
+
+Result<Policy> compile(const manifest::Manifest& manifest) {
+  Policy policy;
+  policy.header = header_of(manifest);
+  for (const auto& [name, grant] : manifest.grants) {
+    gate_grant record = {};
+    record.commands = grant.commands;
+    copy_name(record.name, name);
+    policy.grants.push_back(record);
+  }
+  for (const manifest::Signer& signer : manifest.signers) {
+    TRY_ASSIGN(keyring::Keyring ring, make_keyring(signer));
+    policy.signers.push_back(signer_record(manifest, signer, ring.serial()));
+    policy.keyrings.push_back(std::move(ring));
+  }
+  for (const manifest::ListedDigest& listed : manifest.digests)
+    policy.digests.push_back(digest_record(manifest, listed));
+  return policy;
+}
+
+Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
+  OfflineTrust offline;
+  offline.certificates.reserve(manifest.signers.size());  // the trust points into it
+  for (const manifest::Signer& signer : manifest.signers) {
+    TRY_ASSIGN(crypto::Certificate certificate, parse_certificate(signer));
+    offline.certificates.push_back(std::move(certificate));
+    offline.trust.signers.push_back(
+        {signer.name, offline_role(signer.role), &offline.certificates.back(), signer.grant});
+  }
+  for (const manifest::ListedDigest& listed : manifest.digests) {
+    fsverity::Digest digest{static_cast<fsverity::Algorithm>(listed.algorithm), listed.digest};
+    offline.trust.digests.push_back({digest, offline_role(listed.role), listed.grant});
+  }
+  return offline;
+}
+
+}  // namespace bpfgate::gate

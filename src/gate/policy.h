@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// A manifest in the form the BPF programs read: records of gate_abi.h, and the keyrings they name.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "crypto/crypto.h"
+#include "evidence/evidence.h"
+#include "gate_abi.h"
+#include "keyring/keyring.h"
+#include "manifest/manifest.h"
+
+namespace bpfgate::gate {
+
+// One bank's worth of records. The keyrings go away with it, unless keep_keyrings() says that a policy in the kernel
+// uses them now. Move-only.
+struct Policy {
+  gate_policy header = {};  // generation 0, to be set where the bank is chosen
+  std::vector<gate_signer> signers;
+  std::vector<gate_grant> grants;
+  std::vector<std::pair<gate_digest, gate_listed_digest>> digests;
+  std::vector<keyring::Keyring> keyrings;
+
+  void keep_keyrings();
+};
+
+// Parses every certificate and makes a keyring per signer, so that the one a signature verifies against tells who
+// signed.
+Result<Policy> compile(const manifest::Manifest& manifest);
+
+// The same trust for judging offline. The certificates live as long as this.
+struct OfflineTrust {
+  std::vector<crypto::Certificate> certificates;
+  evidence::Trust trust;
+};
+Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest);
+
+}  // namespace bpfgate::gate

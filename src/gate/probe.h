@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// What this kernel offers. Features are looked up, versions never compared.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace bpfgate::gate {
+
+struct Kernel {
+  bool bpf_hook_has_kernel_argument = false;  // 6.15: security_bpf() tells whether the kernel itself calls
+  bool has_post_xattr_hooks = false;          // 6.9: inode_post_setxattr, inode_post_removexattr
+  std::vector<std::string> missing_optional;  // kfuncs without which more is refused
+};
+
+// Every error is ErrorKind::Unsupported, or Failed where privileges are missing, and names the mend.
+Result<Kernel> probe_kernel();
+
+}  // namespace bpfgate::gate

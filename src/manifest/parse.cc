@@ -15,6 +15,7 @@
 namespace bpfgate::manifest {
 namespace {
 
+// The version of the format, not of the policy.
 constexpr uint64_t kFormat = 1;
 constexpr std::array<std::string_view, 2> mode_words = {"audit", "enforce"};
 constexpr std::array<std::string_view, 2> role_words = {"loader", "library"};
@@ -68,7 +69,9 @@ class Parser {
  private:
   Result<> read_header(const Place& root) {
     TRY_ASSIGN(Place format, root.member("bpfgate"));
-    TRY(format.integer(kFormat, kFormat));
+    auto version = format.integer(kFormat, kFormat);
+    if (!version)
+      return fail(ErrorKind::Invalid, version.error().message, "a newer format needs a newer version of bpfgate");
     TRY_ASSIGN(Place name, root.member("name"));
     TRY_ASSIGN(manifest_.name, name.name());
     TRY_ASSIGN(Place sequence, root.member("sequence"));

@@ -11,6 +11,7 @@ namespace bpfgate::manifest {
 namespace {
 
 std::string a_or_an(std::string_view noun) {
+  if (noun == "null") return "null";
   bool vowel = !noun.empty() && std::string_view("aeiou").find(noun.front()) != std::string_view::npos;
   return (vowel ? "an " : "a ") + std::string(noun);
 }
@@ -97,14 +98,13 @@ Result<std::string> Place::name() const {
 }
 
 Result<uint64_t> Place::integer(uint64_t low, uint64_t high) const {
-  std::string range = std::to_string(low) + " to " + std::to_string(high);
-  if (value_->is_number() && !value_->is_number_unsigned())
-    return fail("must be a whole number from " + range + ", not " + escaped(value_->dump()), {});
-  if (!value_->is_number_unsigned()) return wrong_type("integer");
-  auto number = value_->get<uint64_t>();
-  if (number < low || number > high)
-    return fail("must be a whole number from " + range + ", not " + std::to_string(number), {});
-  return number;
+  std::string wanted = low == high
+                           ? "must be " + std::to_string(low)
+                           : "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high);
+  if (!value_->is_number()) return wrong_type("integer");
+  if (value_->is_number_unsigned())
+    if (auto number = value_->get<uint64_t>(); number >= low && number <= high) return number;
+  return fail(wanted + ", not " + value_->dump(), {});
 }
 
 Result<size_t> Place::word(std::string_view kind, std::span<const std::string_view> words) const {

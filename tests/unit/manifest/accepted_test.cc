@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include <catch2/catch_test_macros.hpp>
+
+#include "manifest/sample.h"
+
+using namespace bpfgate;
+using namespace bpfgate::manifest;
+using namespace bpfgate::manifest::test;
+
+TEST_CASE("the least manifest has the built-in grants and grants nothing by default") {
+  auto manifest = parse_json(minimal());
+  REQUIRE(manifest);
+  CHECK(manifest->name == "host");
+  CHECK(manifest->sequence == 1);
+  CHECK(manifest->mode == Mode::Enforce);
+  CHECK(manifest->signers.empty());
+  CHECK(manifest->digests.empty());
+  CHECK(manifest->default_grant == "none");
+  CHECK(manifest->grants ==
+        std::map<std::string, Grant>{{"none", grant_none()}, {"inspect", grant_inspect()}, {"full", grant_full()}});
+}
+
+TEST_CASE("everything of a manifest arrives in the structs") {
+  auto manifest = parse_json(sample());
+  REQUIRE(manifest);
+  REQUIRE(manifest->signers.size() == 2);
+  CHECK(manifest->signers[0] ==
+        Signer{"loaders", Role::Loader, "/dir/loaders.pem", path_as_content("/dir/loaders.pem").value(), "tracing"});
+  CHECK(manifest->signers[1] ==
+        Signer{"libs", Role::Library, "/etc/libs.pem", path_as_content("/etc/libs.pem").value(), ""});
+  Bytes digest(32, 0);
+  digest.back() = 0xab;
+  REQUIRE(manifest->digests.size() == 1);
+  CHECK(manifest->digests[0] == ListedDigest{1, digest, Role::Loader, "full", "a note"});
+  CHECK(manifest->grants.at("tracing") == Grant{"tracing", 1U << 5 | 1U << 0});
+  CHECK(manifest->default_grant == "inspect");
+}
+
+TEST_CASE("certificate paths are relative to the manifest, wherever that is") {
+  auto text = sample().dump();
+  auto here = parse(text, "m.json", path_as_content);
+  REQUIRE(here);
+  CHECK(here->signers[0].certificate_path == (std::filesystem::current_path() / "loaders.pem").string());
+  auto below = parse(text, "/a/b/../m.json", path_as_content);
+  REQUIRE(below);
+  CHECK(below->signers[0].certificate_path == "/a/loaders.pem");
+}
+
+TEST_CASE("sha512 digests, upper-case digits and library digests") {
+  auto json = sample();
+  json["digests"] = {{{"kind", "fsverity"}, {"digest", "sha512:" + std::string(128, 'F')}, {"role", "library"}}};
+  auto manifest = parse_json(json);
+  REQUIRE(manifest);
+  CHECK(manifest->digests[0] == ListedDigest{2, Bytes(64, 0xff), Role::Library, "", ""});
+}
+
+TEST_CASE("a grant may allow any command, or none") {
+  auto json = sample();
+  json["grants"] = {{"tracing", {{"commands", "any"}}}, {"nothing", {{"commands", nlohmann::json::array()}}}};
+  auto manifest = parse_json(json);
+  REQUIRE(manifest);
+  CHECK(manifest->grants.at("tracing").commands == kAnyCommand);
+  CHECK(manifest->grants.at("nothing").commands == 0);
+}
+
+TEST_CASE("the limits themselves are within") {
+  auto json = minimal();
+  json["name"] = std::string(kMaxNameBytes, 'n');
+  json["sequence"] = kMaxSequence;
+  for (size_t i = 0; i < kMaxSigners; ++i)
+    json["signers"].push_back(
+        {{"name", "s" + std::to_string(i)}, {"role", "library"}, {"certificate", std::to_string(i)}});
+  for (size_t i = 0; i < kMaxGrants - 3; ++i) json["grants"]["g" + std::to_string(i)] = {{"commands", "any"}};
+  auto manifest = parse_json(json);
+  REQUIRE(manifest);
+  CHECK(manifest->sequence == 9007199254740991);
+  CHECK(manifest->signers.size() == 32);
+  CHECK(manifest->grants.size() == 64);
+}
+
+TEST_CASE("65536 digests are within the limit, and read in reasonable time") {
+  auto json = minimal();
+  for (uint32_t i = 0; i < kMaxDigests; ++i) {
+    Bytes digest(32, 0);
+    for (size_t byte = 0; byte < 4; ++byte) digest[byte] = static_cast<uint8_t>(i >> (8 * byte));
+    json["digests"].push_back({{"kind", "fsverity"}, {"digest", "sha256:" + to_hex(digest)}, {"grant", "full"}});
+  }
+  auto manifest = parse_json(json);
+  REQUIRE(manifest);
+  CHECK(manifest->digests.size() == kMaxDigests);
+}

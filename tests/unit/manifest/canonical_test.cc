@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include <catch2/catch_test_macros.hpp>
+
+#include "manifest/sample.h"
+
+using namespace bpfgate;
+using namespace bpfgate::manifest;
+using namespace bpfgate::manifest::test;
+using nlohmann::json;
+
+namespace {
+
+std::string canonical(const json& source) { return canonical_text(parse_json(source).value()); }
+
+}  // namespace
+
+TEST_CASE("the canonical text is what it is documented to be") {
+  json source = minimal();
+  source["signers"] = {{{"name", "s"}, {"role", "loader"}, {"certificate", "/c"}, {"grant", "g"}}};
+  source["grants"] = {{"g", {{"commands", {"prog_load", "map_create"}}}}};
+  CHECK(canonical(source) ==
+        R"({"bpfgate":1,"default":{"grant":"none"},"digests":[],)"
+        R"("grants":{"g":{"commands":["map_create","prog_load"]}},"mode":"enforce","name":"host","sequence":1,)"
+        R"("signers":[{"certificate":"2f63","grant":"g","name":"s","role":"loader"}]})"
+        "\n");
+}
+
+TEST_CASE("order and notes do not change the canonical text") {
+  json source = sample();
+  source["digests"].push_back({{"kind", "fsverity"}, {"digest", "sha512:" + std::string(128, '0')}, {"grant", "none"}});
+  json other = source;
+  std::swap(other["signers"][0], other["signers"][1]);
+  std::swap(other["digests"][0], other["digests"][1]);
+  other["grants"]["tracing"]["commands"] = {"map_create", "prog_load"};
+  other["digests"][1].erase("note");
+  CHECK(canonical(source) == canonical(other));
+}
+
+TEST_CASE("whatever decides something changes the canonical text") {
+  const char* patches[] = {
+      R"([{"op":"replace","path":"/name","value":"other"}])",
+      R"([{"op":"replace","path":"/sequence","value":2}])",
+      R"([{"op":"replace","path":"/mode","value":"audit"}])",
+      R"([{"op":"replace","path":"/signers/0/name","value":"other"}])",
+      R"([{"op":"replace","path":"/signers/0/certificate","value":"other"}])",
+      R"([{"op":"replace","path":"/signers/0/grant","value":"full"}])",
+      R"([{"op":"remove","path":"/signers/1"}])",
+      R"([{"op":"replace","path":"/digests/0/grant","value":"tracing"}])",
+      R"([{"op":"remove","path":"/digests/0"}])",
+      R"([{"op":"replace","path":"/grants/tracing/commands","value":"any"}])",
+      R"([{"op":"remove","path":"/default"}])",
+  };
+  for (const char* patch : patches) {
+    INFO(patch);
+    CHECK(canonical(sample()) != canonical(sample().patch(json::parse(patch))));
+  }
+}
+
+TEST_CASE("the canonical text is itself a manifest, with certificates in hex for paths") {
+  auto first = parse_json(sample());
+  REQUIRE(first);
+  std::string text = canonical_text(*first);
+  auto second = parse(text, "/", [](const auto& path) { return from_hex(path.filename().string()); });
+  REQUIRE(second);
+  CHECK(canonical_text(*second) == text);
+  CHECK(second->grants == first->grants);
+  CHECK(second->signers[1].certificate == first->signers[0].certificate);  // sorted by name: libs, loaders
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+// Every refusal names the file, the JSON pointer and the mend.
+#include <catch2/catch_test_macros.hpp>
+#include <vector>
+
+#include "manifest/sample.h"
+
+using namespace bpfgate;
+using namespace bpfgate::manifest;
+using namespace bpfgate::manifest::test;
+using nlohmann::json;
+
+namespace {
+
+// A sample after one change, given as a JSON patch (RFC 6902), and the beginning of what must be said about it.
+struct Refusal {
+  const char* patch;
+  const char* message;
+  const char* in_remedy = "";
+};
+
+void check_refused(const Result<Manifest>& result, const std::string& message, const std::string& in_remedy) {
+  REQUIRE_FALSE(result);
+  INFO(result.error().message << " | " << result.error().remedy);
+  CHECK(result.error().kind == ErrorKind::Invalid);
+  CHECK(result.error().message.starts_with("/dir/m.json" + message));
+  CHECK(result.error().remedy.find(in_remedy) != std::string::npos);
+}
+
+void check_all(const std::vector<Refusal>& refusals) {
+  for (const Refusal& refusal : refusals) {
+    INFO(refusal.patch);
+    json changed = sample().patch(json::parse(refusal.patch));
+    check_refused(parse_json(changed), refusal.message, refusal.in_remedy);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the sample that the refusals change is itself accepted") { CHECK(parse_json(sample())); }
+
+TEST_CASE("unknown keys are refused wherever they are") {
+  check_all({
+      {R"([{"op":"add","path":"/volumes","value":[]}])", ": /volumes: unknown key", "known keys here: bpfgate, name"},
+      {R"([{"op":"add","path":"/signer","value":[]}])", ": /signer: unknown key", "did you mean \"signers\"?"},
+      {R"([{"op":"add","path":"/signers/1/Grant","value":"x"}])", ": /signers/1/Grant: unknown key", "\"grant\""},
+      {R"([{"op":"add","path":"/digests/0/file","value":"x"}])", ": /digests/0/file: unknown key", "kind, digest"},
+      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{}}])", ": /grants/tracing/helpers: unknown key",
+       "commands"},
+      {R"([{"op":"add","path":"/default/when","value":{}}])", ": /default/when: unknown key", "grant"},
+      {R"([{"op":"add","path":"/a~1b~0c\u001b[31m","value":{}}])", ": /a~1b~0c\\u001b[31m: unknown key", ""},
+  });
+}
+
+TEST_CASE("what is required must be there") {
+  check_all({
+      {R"([{"op":"remove","path":"/bpfgate"}])", ": the key \"bpfgate\" is missing", "add it"},
+      {R"([{"op":"remove","path":"/name"}])", ": the key \"name\" is missing"},
+      {R"([{"op":"remove","path":"/sequence"}])", ": the key \"sequence\" is missing"},
+      {R"([{"op":"remove","path":"/mode"}])", ": the key \"mode\" is missing"},
+      {R"([{"op":"remove","path":"/signers/0/name"}])", ": /signers/0: the key \"name\" is missing"},
+      {R"([{"op":"remove","path":"/signers/0/role"}])", ": /signers/0: the key \"role\" is missing"},
+      {R"([{"op":"remove","path":"/signers/0/certificate"}])", ": /signers/0: the key \"certificate\" is missing"},
+      {R"([{"op":"remove","path":"/signers/0/grant"}])", ": /signers/0: the key \"grant\" is missing"},
+      {R"([{"op":"remove","path":"/digests/0/kind"}])", ": /digests/0: the key \"kind\" is missing"},
+      {R"([{"op":"remove","path":"/digests/0/digest"}])", ": /digests/0: the key \"digest\" is missing"},
+      {R"([{"op":"remove","path":"/digests/0/grant"}])", ": /digests/0: the key \"grant\" is missing"},
+      {R"([{"op":"remove","path":"/grants/tracing/commands"}])", ": /grants/tracing: the key \"commands\" is missing"},
+      {R"([{"op":"remove","path":"/default/grant"}])", ": /default: the key \"grant\" is missing"},
+  });
+}
+
+TEST_CASE("wrong types are refused") {
+  check_all({
+      {R"([{"op":"replace","path":"","value":[]}])", ": must be an object, not an array"},
+      {R"([{"op":"replace","path":"/name","value":7}])", ": /name: must be a string, not a number"},
+      {R"([{"op":"replace","path":"/mode","value":null}])", ": /mode: must be a string, not null"},
+      {R"([{"op":"replace","path":"/sequence","value":"12"}])", ": /sequence: must be an integer, not a string"},
+      {R"([{"op":"replace","path":"/signers","value":{}}])", ": /signers: must be an array, not an object"},
+      {R"([{"op":"replace","path":"/signers/0","value":"x"}])", ": /signers/0: must be an object, not a string"},
+      {R"([{"op":"replace","path":"/digests","value":true}])", ": /digests: must be an array, not a boolean"},
+      {R"([{"op":"replace","path":"/grants","value":[]}])", ": /grants: must be an object, not an array"},
+      {R"([{"op":"replace","path":"/grants/tracing/commands","value":{}}])",
+       ": /grants/tracing/commands: must be an array"},
+      {R"([{"op":"replace","path":"/grants/tracing/commands/1","value":5}])",
+       ": /grants/tracing/commands/1: must be a string"},
+      {R"([{"op":"replace","path":"/default","value":"none"}])", ": /default: must be an object, not a string"},
+  });
+}
+
+TEST_CASE("values out of range are refused") {
+  check_all({
+      {R"([{"op":"replace","path":"/bpfgate","value":2}])", ": /bpfgate: must be 1, not 2", "newer"},
+      {R"([{"op":"replace","path":"/bpfgate","value":1.0}])", ": /bpfgate: must be 1, not 1.0"},
+      {R"([{"op":"replace","path":"/sequence","value":0}])", ": /sequence: must be a whole number from 1 to"},
+      {R"([{"op":"replace","path":"/sequence","value":-1}])", ": /sequence: must be a whole number from 1 to"},
+      {R"([{"op":"replace","path":"/sequence","value":9007199254740992}])", ": /sequence: must be a whole number"},
+      {R"([{"op":"replace","path":"/sequence","value":1.5}])", ": /sequence: must be a whole number"},
+      {R"([{"op":"replace","path":"/name","value":""}])", ": /name: \"\" is not a name", "A-Z"},
+      {R"([{"op":"replace","path":"/name","value":"a b"}])", ": /name: \"a b\" is not a name"},
+      {R"([{"op":"replace","path":"/signers/0/name","value":"\u0000"}])", ": /signers/0/name: \"\\u0000\" is not"},
+      {R"([{"op":"replace","path":"/signers/0/certificate","value":""}])",
+       ": /signers/0/certificate: must not be empty"},
+      {R"([{"op":"replace","path":"/signers/0/certificate","value":"a\u0000b"}])",
+       ": /signers/0/certificate: contains a control character"},
+      {R"([{"op":"replace","path":"/digests/0/note","value":"\u007f"}])", ": /digests/0/note: contains a control"},
+      {R"([{"op":"add","path":"/grants/a b","value":{"commands":"any"}}])", ": /grants/a b: \"a b\" is not a name"},
+  });
+}
+
+TEST_CASE("words outside the vocabulary are refused, with the closest one named") {
+  check_all({
+      {R"([{"op":"replace","path":"/mode","value":"Enforce"}])", ": /mode: no mode is named", "mean \"enforce\"?"},
+      {R"([{"op":"replace","path":"/signers/0/role","value":"loaders"}])", ": /signers/0/role: no role is named",
+       "did you mean \"loader\"?"},
+      {R"([{"op":"replace","path":"/signers/0/role","value":"manifest"}])",
+       ": /signers/0/role: the role \"manifest\" is not supported by this version", "loader and library"},
+      {R"([{"op":"replace","path":"/signers/0/role","value":"program"}])",
+       ": /signers/0/role: the role \"program\" is not supported by this version"},
+      {R"([{"op":"replace","path":"/digests/0/kind","value":"ima"}])", ": /digests/0/kind: no kind of digest",
+       "fsverity"},
+      {R"([{"op":"replace","path":"/grants/tracing/commands/0","value":"BPFProgLoad"}])",
+       ": /grants/tracing/commands/0: no bpf(2) command is named \"BPFProgLoad\"", "did you mean \"prog_load\"?"},
+      {R"([{"op":"replace","path":"/grants/tracing/commands","value":"all"}])",
+       ": /grants/tracing/commands: no command list is named \"all\"", "any"},
+  });
+}
+
+TEST_CASE("dangling references are refused, with the known grants") {
+  check_all({
+      {R"([{"op":"replace","path":"/signers/0/grant","value":"x"}])", ": /signers/0/grant: no grant is named \"x\"",
+       "known grants: full, inspect, none and tracing"},
+      {R"([{"op":"replace","path":"/digests/0/grant","value":"tracin"}])", ": /digests/0/grant: no grant is named",
+       "did you mean \"tracing\"?"},
+      {R"([{"op":"replace","path":"/default/grant","value":"nil"}])", ": /default/grant: no grant is named \"nil\""},
+  });
+}
+
+TEST_CASE("nothing may be there twice") {
+  check_all({
+      {R"([{"op":"replace","path":"/signers/1/name","value":"loaders"}])",
+       ": /signers/1/name: a signer named \"loaders\" is already at /signers/0"},
+      {R"([{"op":"replace","path":"/signers/1/certificate","value":"sub/../loaders.pem"}])",
+       ": /signers/1/certificate: the same certificate is already at /signers/0", "list it once"},
+      {R"([{"op":"copy","from":"/digests/0","path":"/digests/1"}])",
+       ": /digests/1/digest: the same digest is already at /digests/0"},
+      {R"([{"op":"replace","path":"/grants/tracing/commands/1","value":"prog_load"}])",
+       ": /grants/tracing/commands/1: the command \"prog_load\" is listed twice"},
+      {R"([{"op":"replace","path":"/grants/tracing/commands","value":["prog_run","prog_test_run"]}])",
+       ": /grants/tracing/commands/1: the command \"prog_test_run\" is listed twice"},
+      {R"([{"op":"add","path":"/grants/none","value":{"commands":"any"}}])",
+       ": /grants/none: the grant \"none\" is built in"},
+      {R"([{"op":"add","path":"/grants/inspect","value":{"commands":"any"}}])", ": /grants/inspect: the grant"},
+      {R"([{"op":"add","path":"/grants/full","value":{"commands":"any"}}])", ": /grants/full: the grant"},
+  });
+}
+
+TEST_CASE("a library has no grant") {
+  check_all({
+      {R"([{"op":"add","path":"/signers/1/grant","value":"full"}])",
+       ": /signers/1/grant: a library signer has no grant", "remove it"},
+      {R"([{"op":"add","path":"/digests/0/role","value":"library"}])",
+       ": /digests/0/grant: a library digest has no grant"},
+  });
+}
+
+TEST_CASE("digests must be written in full") {
+  check_all({
+      {R"([{"op":"replace","path":"/digests/0/digest","value":"sha1:00"}])",
+       ": /digests/0/digest: \"sha1:00\" names no", "sha256:HEX"},
+      {R"([{"op":"replace","path":"/digests/0/digest","value":"sha256:"}])",
+       ": /digests/0/digest: has 0 digits, not 64"},
+      {R"([{"op":"replace","path":"/digests/0/digest","value":"sha256:abc"}])", ": /digests/0/digest: odd number"},
+      {R"([{"op":"replace","path":"/digests/0/digest","value":"sha512:00"}])",
+       ": /digests/0/digest: has 2 digits, not 128"},
+      {R"([{"op":"replace","path":"/digests/0/digest","value":"sha256:zz"}])",
+       ": /digests/0/digest: not a hexadecimal"},
+  });
+}
+
+TEST_CASE("a key given twice is refused, wherever it is") {
+  check_refused(parse_text(R"({"bpfgate":1,"bpfgate":1})"), ": /bpfgate: the key is given twice", "keep one");
+  check_refused(parse_text(R"({"signers":[{"a":1},{"grant":"none","\u0067rant":"full"}]})"),
+                ": /signers/1/grant: the key is given twice", "keep one");
+  check_refused(parse_text(R"({"grants":{"x":{"commands":[]},"x":{"commands":"any"}}})"),
+                ": /grants/x: the key is given twice", "keep one");
+}
+
+TEST_CASE("syntax errors name line and column") {
+  check_refused(parse_text(""), ":1:1: ", "JSON object");
+  check_refused(parse_text("{\n  \"a\": tru\n}"), ":2:", "JSON object");
+  check_refused(parse_text("{\n\n \"a\": 1,}"), ":3:9: ", "JSON object");
+  check_refused(parse_text("{} x"), ":1:4: ", "JSON object");
+  check_refused(parse_text("// comment\n{}"), ":1:1: ", "no comments");
+  check_refused(parse_text("{\"a\": \"\xff\"}"), ":1:", "JSON object");
+  check_refused(parse_text("{\"a\": 1e999}"), ":1:", "JSON object");
+  check_refused(parse_text("\n" + std::string("\"") + std::string(100000, 'x')), ":2:", "JSON object");
+}
+
+TEST_CASE("nothing hides behind a NUL byte") {
+  std::string text = sample().dump();
+  REQUIRE(parse_text(text));
+  check_refused(parse_text(text + '\0' + "{}"), ":1:" + std::to_string(text.size() + 1) + ": a NUL byte", "");
+}
+
+TEST_CASE("deep nesting is refused early and costs no stack") {
+  std::string open(4000000, '[');
+  check_refused(parse_text("{\"signers\":" + open), ": /signers/0/0", "five levels");
+  std::string objects;
+  for (int i = 0; i < 500000; ++i) objects += "{\"a\":";
+  check_refused(parse_text(objects), ": /a/a/a", "five levels");
+}
+
+TEST_CASE("more than the limits is refused") {
+  json many = minimal();
+  many["signers"] = json::array();
+  for (size_t i = 0; i <= kMaxSigners; ++i) many["signers"].push_back(nullptr);
+  check_refused(parse_json(many), ": /signers: has 33 elements, at most 32 fit", "");
+  many = minimal();
+  for (size_t i = 0; i <= kMaxGrants - 3; ++i) many["grants"]["g" + std::to_string(i)] = {{"commands", "any"}};
+  check_refused(parse_json(many), ": /grants: has 62 members, at most 61 fit", "");
+  many = minimal();
+  many["digests"] = std::vector<int>(kMaxDigests + 1, 0);
+  check_refused(parse_json(many), ": /digests: has 65537 elements, at most 65536 fit", "");
+  many = minimal();
+  many["name"] = std::string(kMaxNameBytes + 1, 'n');
+  check_refused(parse_json(many), ": /name: ", "1 to 63");
+  check_refused(parse_text(std::string(kMaxManifestBytes + 1, ' ')), ": larger than 8388608 bytes", "");
+}
+
+TEST_CASE("certificates that cannot be used are refused at their place") {
+  auto with = [](const CertificateReader& reader) { return parse(sample().dump(), "/dir/m.json", reader); };
+  check_refused(with([](const auto&) { return Bytes(); }), ": /signers/0/certificate: \"loaders.pem\" is empty", "PEM");
+  check_refused(with([](const auto&) { return Bytes(kMaxCertificateBytes + 1); }),
+                ": /signers/0/certificate: \"loaders.pem\" is larger than 65536", "one certificate");
+  auto unreadable = with([](const auto& path) -> Result<Bytes> { return fail_errno(path.string(), ENOENT); });
+  REQUIRE_FALSE(unreadable);
+  CHECK(unreadable.error().code == ENOENT);
+  CHECK(unreadable.error().message.starts_with("/dir/m.json: /signers/0/certificate: /dir/loaders.pem: "));
+  CHECK(unreadable.error().remedy.find("relative") != std::string::npos);
+}

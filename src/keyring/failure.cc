@@ -38,9 +38,11 @@ constexpr std::array about_certificates = {
             "it must be one certificate in DER; look at it with: openssl x509 -inform DER -text"},
     Meaning{EINVAL, ErrorKind::Key, "the kernel does not accept it",
             "it must be one X.509 v3 certificate in DER with a valid key and validity dates"},
-    Meaning{ENOPKG, ErrorKind::Key, "the kernel lacks the certificate's key or signature algorithm",
-            "use RSA, or ECDSA on P-256, P-384 or P-521, with SHA-256 or better, or load the kernel's crypto module "
-            "for it"},
+    Meaning{ENOPKG, ErrorKind::Key, "the kernel does not know the certificate's key or signature algorithm",
+            "use RSA, or ECDSA on P-256, P-384 or P-521, with SHA-256 or better"},
+    // Known to the parser, but crypto_alloc_akcipher() or crypto_alloc_sig() found no implementation.
+    Meaning{ENOENT, ErrorKind::Key, "the kernel has no implementation of the certificate's key algorithm",
+            "load the kernel's module for it (modprobe ecdsa_generic), or use RSA"},
     Meaning{EKEYREJECTED, ErrorKind::Key,
             "the kernel refuses it: it is on the kernel's revocation list, or the "
             "signature in a self-signed certificate is wrong",

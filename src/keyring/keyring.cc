@@ -3,6 +3,7 @@
 
 #include <keyutils.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string_view>
@@ -29,6 +30,11 @@ struct Free {
   void operator()(void* memory) const { ::free(memory); }
 };
 
+Failure name_is_taken(const std::string& name) {
+  return fail(ErrorKind::Refused, "the user keyring holds a keyring named " + name + " already",
+              "it belongs to a loaded policy, or a run that was killed left it: see keyctl show @u");
+}
+
 Result<std::vector<Serial>> members_of(Serial ring) {
   void* memory = nullptr;
   long size = ::keyctl_read_alloc(ring, &memory);
@@ -45,15 +51,31 @@ Result<std::string> description_of(Serial key) {
   return std::string(memory);
 }
 
+// KEYCTL_UNLINK takes away whatever has the type and description of the key it is given, which may be another key:
+// so nothing is unlinked that a look at the keyring did not show.
+Result<bool> is_linked(Serial key, Serial ring) {
+  TRY_ASSIGN(std::vector<Serial> keys, members_of(ring));
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+Result<> check_name_is_free(const std::string& name) {
+  TRY_ASSIGN(std::vector<Serial> keys, members_of(KEY_SPEC_USER_KEYRING));
+  for (Serial key : keys) {
+    auto description = description_of(key);
+    // Gone since it was listed, or not ours to look at: KEYCTL_MOVE_EXCL has the last word.
+    if (!description || !description->starts_with("keyring;")) continue;
+    if (description->ends_with(";" + name)) return name_is_taken(name);
+  }
+  return {};
+}
+
 // Into the user keyring, in one step that does not push out a keyring of the same name: neither add_key(2) nor
 // KEYCTL_LINK can do that. The link in the process keyring comes back afterwards, so that this process possesses the
 // ring for as long as it lives.
 Result<> move_to_user_keyring(Serial ring, const std::string& name) {
   if (::keyctl_setperm(ring, filling) != 0) return key_failure("set permissions of keyring " + name);
   if (::keyctl_move(ring, KEY_SPEC_PROCESS_KEYRING, KEY_SPEC_USER_KEYRING, KEYCTL_MOVE_EXCL) != 0) {
-    if (errno == EEXIST)
-      return fail(ErrorKind::Refused, "the user keyring holds a keyring named " + name + " already",
-                  "it belongs to a loaded policy, or a run that was killed left it: see keyctl show @u");
+    if (errno == EEXIST) return name_is_taken(name);
     return key_failure("link keyring " + name + " into the user keyring");
   }
   if (::keyctl_link(ring, KEY_SPEC_PROCESS_KEYRING) != 0)
@@ -64,6 +86,8 @@ Result<> move_to_user_keyring(Serial ring, const std::string& name) {
 }  // namespace
 
 Result<Keyring> Keyring::create(const std::string& name) {
+  // In the process keyring the new ring would displace one of the same name that this process is filling.
+  TRY(check_name_is_free(name));
   // First into the process keyring, which dies with the process: killed before the next step, nothing is left.
   key_serial_t serial = ::add_key("keyring", name.c_str(), nullptr, 0, KEY_SPEC_PROCESS_KEYRING);
   if (serial < 0) return key_failure("create keyring " + name);
@@ -87,8 +111,8 @@ Keyring::~Keyring() { discard(); }
 // Nothing to report to: what cannot be taken away here shows in `keyctl show @u` and makes the next create() say so.
 void Keyring::discard() noexcept {
   if (serial_ == 0) return;
-  ::keyctl_unlink(serial_, KEY_SPEC_PROCESS_KEYRING);
-  ::keyctl_unlink(serial_, KEY_SPEC_USER_KEYRING);
+  for (Serial ring : {KEY_SPEC_PROCESS_KEYRING, KEY_SPEC_USER_KEYRING})
+    if (auto linked = is_linked(serial_, ring); linked && *linked) ::keyctl_unlink(serial_, ring);
   ::keyctl_invalidate(serial_);
   serial_ = 0;
 }
@@ -118,10 +142,10 @@ Result<> Keyring::protect() {
 
 Result<> remove(Serial serial) {
   // Serials are reused. Only what is linked where create() linked it is ours to take away.
-  if (::keyctl_unlink(serial, KEY_SPEC_USER_KEYRING) != 0) {
-    if (errno == ENOENT || errno == ENOKEY || errno == EKEYREVOKED || errno == EKEYEXPIRED) return {};
+  TRY_ASSIGN(bool is_ours, is_linked(serial, KEY_SPEC_USER_KEYRING));
+  if (!is_ours) return {};
+  if (::keyctl_unlink(serial, KEY_SPEC_USER_KEYRING) != 0 && errno != ENOENT && errno != ENOKEY)
     return key_failure("unlink " + label(serial) + " from the user keyring");
-  }
   // Whoever else holds a link loses its use as well. Unlinking may have been the end of it already.
   if (::keyctl_invalidate(serial) != 0 && errno != ENOKEY && errno != EKEYREVOKED)
     return key_failure("invalidate " + label(serial));

@@ -68,6 +68,12 @@ std::string Certificate::subject() const {
 
 std::array<uint8_t, 32> Certificate::fingerprint() const { return sha256(der()); }
 
+bool Certificate::has_key_of(const Certificate& other) const {
+  const EVP_PKEY* own = X509_get0_pubkey(certificate_.get());
+  const EVP_PKEY* others = X509_get0_pubkey(other.certificate_.get());
+  return own != nullptr && others != nullptr && EVP_PKEY_eq(own, others) == 1;
+}
+
 Result<> Certificate::check_kernel_can_verify() const {
   std::string name = "certificate " + subject();
   const EVP_PKEY* key = X509_get0_pubkey(certificate_.get());

@@ -16,7 +16,16 @@ std::string a_or_an(std::string_view noun) {
   return (vowel ? "an " : "a ") + std::string(noun);
 }
 
-bool is_control(char letter) { return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f; }
+// Of ASCII, and U+0080 to U+009F: some terminals act on those too.
+bool has_control(std::string_view text) {
+  unsigned char before = 0;
+  for (char letter : text) {
+    auto byte = static_cast<unsigned char>(letter);
+    if (byte < 0x20 || byte == 0x7f || (before == 0xc2 && byte < 0xa0)) return true;
+    before = byte;
+  }
+  return false;
+}
 
 bool is_name_letter(char letter) {
   return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
@@ -84,7 +93,7 @@ Result<std::string> Place::text(size_t max_bytes) const {
   if (text->empty()) return fail("must not be empty", {});
   if (text->size() > max_bytes)
     return fail("has " + std::to_string(text->size()) + " bytes, at most " + std::to_string(max_bytes) + " fit", {});
-  if (std::any_of(text->begin(), text->end(), is_control)) return fail("contains a control character", "remove it");
+  if (has_control(*text)) return fail("contains a control character", "remove it");
   return *text;
 }
 

@@ -104,6 +104,7 @@ TEST_CASE("values out of range are refused") {
       {R"([{"op":"replace","path":"/signers/0/certificate","value":"a\u0000b"}])",
        ": /signers/0/certificate: contains a control character"},
       {R"([{"op":"replace","path":"/digests/0/note","value":"\u007f"}])", ": /digests/0/note: contains a control"},
+      {R"([{"op":"replace","path":"/digests/0/note","value":"x\u009by"}])", ": /digests/0/note: contains a control"},
       {R"([{"op":"add","path":"/grants/a b","value":{"commands":"any"}}])", ": /grants/a b: \"a b\" is not a name"},
   });
 }

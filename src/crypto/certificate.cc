@@ -76,9 +76,7 @@ bool Certificate::has_key_of(const Certificate& other) const {
 
 Result<> Certificate::check_kernel_can_verify() const {
   std::string name = "certificate " + subject();
-  const EVP_PKEY* key = X509_get0_pubkey(certificate_.get());
-  if (key == nullptr) return key_failure(name + ": its public key cannot be read");
-  TRY(check_key_kind(key, name));
+  TRY(check_key_kind(X509_get0_pubkey(certificate_.get()), name));
   return check_certificate_form(certificate_.get(), name);
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <climits>
 
+#include "crypto/chain.h"
 #include "crypto/openssl.h"
 
 namespace bpfgate::crypto {
@@ -53,6 +54,13 @@ std::optional<Algorithms> algorithms_of(CMS_SignerInfo* signer) {
 
 bool has_attributes(CMS_SignerInfo* signer) { return CMS_signed_get_attr_count(signer) >= 0; }
 
+// The parser wants both of these among signed attributes, and none that says what S/MIME can do.
+bool are_attributes_readable(CMS_SignerInfo* signer) {
+  return CMS_signed_get_attr_by_NID(signer, NID_pkcs9_contentType, -1) >= 0 &&
+         CMS_signed_get_attr_by_NID(signer, NID_pkcs9_messageDigest, -1) >= 0 &&
+         CMS_signed_get_attr_by_NID(signer, NID_SMIMECapabilities, -1) < 0;
+}
+
 // What the parser asks of the signer infos together; one it cannot read makes the whole message unreadable.
 bool are_acceptable(STACK_OF(CMS_SignerInfo) * signers) {
   if (sk_CMS_SignerInfo_num(signers) <= 0) return false;
@@ -60,32 +68,9 @@ bool are_acceptable(STACK_OF(CMS_SignerInfo) * signers) {
   for (int i = 0; i < sk_CMS_SignerInfo_num(signers); ++i) {
     CMS_SignerInfo* signer = sk_CMS_SignerInfo_value(signers, i);
     if (!algorithms_of(signer) || has_attributes(signer) != want_attributes) return false;
+    if (want_attributes && !are_attributes_readable(signer)) return false;
   }
   return true;
-}
-
-bool is_same_name(const X509_NAME* left, const X509_NAME* right) {
-  const unsigned char* left_der = nullptr;
-  const unsigned char* right_der = nullptr;
-  size_t left_size = 0;
-  size_t right_size = 0;
-  // The encodings, as the kernel does it; X509_NAME_cmp() would take "ACME" and "acme" for the same.
-  return X509_NAME_get0_der(left, &left_der, &left_size) == 1 &&
-         X509_NAME_get0_der(right, &right_der, &right_size) == 1 &&
-         std::equal(left_der, left_der + left_size, right_der, right_der + right_size);
-}
-
-bool names(CMS_SignerInfo* signer, X509* certificate) {
-  ASN1_OCTET_STRING* key_id = nullptr;
-  X509_NAME* issuer = nullptr;
-  ASN1_INTEGER* serial = nullptr;
-  if (CMS_SignerInfo_get0_signer_id(signer, &key_id, &issuer, &serial) != 1) return false;
-  if (key_id != nullptr) {
-    const ASN1_OCTET_STRING* own = X509_get0_subject_key_id(certificate);
-    return own != nullptr && ASN1_OCTET_STRING_cmp(key_id, own) == 0;
-  }
-  return is_same_name(issuer, X509_get_issuer_name(certificate)) &&
-         ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(certificate)) == 0;
 }
 
 bool verify_message(ByteView signature, ByteView message, const EVP_MD* digest, EVP_PKEY* key) {
@@ -122,6 +107,19 @@ bool verify(CMS_SignerInfo* signer, ByteView message, X509* certificate) {
                         digest, key);
 }
 
+// A signature by a certificate that it carries, and that `trusted` vouches for.
+SignatureCheck check_delegated(CMS_ContentInfo* cms, CMS_SignerInfo* signer, ByteView message, X509* trusted) {
+  EmbeddedCertificates embedded(cms);
+  X509* own = embedded.find_signer(signer);
+  if (own == nullptr || !embedded.leads_to(own, trusted)) return SignatureCheck::NotMine;
+  return verify(signer, message, own) ? SignatureCheck::Valid : SignatureCheck::Mismatch;
+}
+
+SignatureCheck check_signer(CMS_ContentInfo* cms, CMS_SignerInfo* signer, ByteView message, X509* trusted) {
+  if (!is_signer(signer, trusted)) return check_delegated(cms, signer, message, trusted);
+  return verify(signer, message, trusted) ? SignatureCheck::Valid : SignatureCheck::Mismatch;
+}
+
 std::string hex_of(const ASN1_STRING* string) {
   return to_hex({ASN1_STRING_get0_data(string), static_cast<size_t>(ASN1_STRING_length(string))});
 }
@@ -151,12 +149,11 @@ SignatureCheck check_detached(ByteView signature, ByteView message, const Certif
   SignatureCheck result = SignatureCheck::NotMine;
   for (int i = 0; i < sk_CMS_SignerInfo_num(signers); ++i) {
     CMS_SignerInfo* signer = sk_CMS_SignerInfo_value(signers, i);
-    if (!names(signer, certificate.get())) continue;
-    bool is_valid = verify(signer, message, certificate.get());
+    SignatureCheck check = check_signer(cms.get(), signer, message, certificate.get());
     drain_errors();
     // One bad signature by a trusted key makes the kernel refuse the message, whatever the others say.
-    if (!is_valid) return SignatureCheck::Mismatch;
-    result = SignatureCheck::Valid;
+    if (check == SignatureCheck::Mismatch) return check;
+    if (check == SignatureCheck::Valid) result = check;
   }
   return result;
 }

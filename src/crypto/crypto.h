@@ -86,7 +86,7 @@ class Signer {
 // What a detached signature is worth against one certificate. NotMine and Mismatch are different findings: the first
 // lets a caller try the next certificate, the second does not.
 enum class SignatureCheck {
-  Valid,
+  Valid,      // by this certificate's key, or by a certificate that it has signed and the signature carries
   NotMine,    // signed by somebody else (issuer and serial, or key id, differ)
   Mismatch,   // names this certificate, but is not a signature of this message
   Malformed,  // not a PKCS#7 SignedData the kernel would accept (crypto/asymmetric_keys/pkcs7_parser.c)

@@ -81,6 +81,7 @@ bool has_compressed_point(const X509* certificate) {
 }  // namespace
 
 Result<> check_key_kind(const EVP_PKEY* key, const std::string& name) {
+  if (key == nullptr) return refuse(name, "its public key cannot be read");
   // A restricted RSA-PSS key is a kind of its own; OpenSSL would sign PSS with it.
   if (EVP_PKEY_is_a(key, "RSA") == 1) return check_rsa(key, name);
   if (EVP_PKEY_is_a(key, "EC") == 1) return check_ec(key, name);

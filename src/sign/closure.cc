@@ -67,10 +67,14 @@ std::vector<fs::path> own_directories(const Object& object) {
   return directories;
 }
 
+// Read once: a batch asks for every program, and its answers must not differ because ldconfig ran meanwhile.
+const LdCache& host_cache() {
+  static const LdCache cache = LdCache::of_host();
+  return cache;
+}
+
 class Resolver {
  public:
-  Resolver() : cache_(LdCache::of_host()) {}
-
   Result<Closure> resolve(const fs::path& program) {
     TRY_ASSIGN(std::optional<Elf> elf, read(program));
     if (!elf || !elf->is_dynamic) return Closure{};
@@ -127,7 +131,7 @@ class Resolver {
     }
     if (object->elf.ignores_default_directories) return false;
     bool found = false;
-    for (const std::string& path : cache_.find(name)) found |= keep(path, object);
+    for (const std::string& path : host_cache().find(name)) found |= keep(path, object);
     if (found) return true;
     return std::any_of(default_directories_.begin(), default_directories_.end(),
                        [&](const fs::path& directory) { return keep_from(directory, name, object); });
@@ -157,7 +161,6 @@ class Resolver {
     return true;
   }
 
-  LdCache cache_;
   std::vector<fs::path> default_directories_ = {"/lib64", "/usr/lib64", "/lib", "/usr/lib"};
   ObjectPtr root_;
   std::deque<ObjectPtr> queue_;

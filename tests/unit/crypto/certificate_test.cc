@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include "base/io.h"
+#include "crypto/crypto.h"
+#include "peers.h"
+
+using namespace bpfgate;
+using namespace bpfgate::crypto;
+using test::Bench;
+
+namespace {
+
+Bytes bytes_of(const std::string& path) { return read_file(path, 1 << 20).value(); }
+
+struct Kind {
+  const char* name;
+  const char* options;
+  const char* refusal;  // empty: accepted
+};
+
+}  // namespace
+
+TEST_CASE("a certificate is read from PEM and DER alike") {
+  Bench bench;
+  bench.make_signer("a");
+  bench.run("openssl x509 -in a.pem -outform DER -out a.der");
+  Certificate pem = Certificate::load(bench / "a.pem").value();
+  Certificate der = Certificate::load(bench / "a.der").value();
+  CHECK(pem.der() == bytes_of(bench / "a.der"));
+  CHECK(der.der() == pem.der());
+  CHECK(pem.subject() == "CN=a,O=Test");
+  std::string fingerprint = bench.run("sha256sum a.der").substr(0, 64);
+  CHECK(to_hex(pem.fingerprint()) == fingerprint);
+}
+
+TEST_CASE("what is not one certificate is refused as a key error that names the file") {
+  Bench bench;
+  bench.make_signer("a");
+  bench.run("openssl x509 -in a.pem -outform DER -out a.der; cat a.der a.der >two.der; head -c 300 a.der >cut.der");
+  bench.run("printf '' >empty; echo text >text");
+  std::string name = GENERATE("two.der", "cut.der", "empty", "text", "a.key", "missing");
+  Result<Certificate> certificate = Certificate::load(bench / name);
+  REQUIRE_FALSE(certificate);
+  CHECK(certificate.error().kind == ErrorKind::Key);
+  CHECK(certificate.error().message.find(name) != std::string::npos);
+}
+
+TEST_CASE("keys that the kernel cannot verify with are told by their certificates") {
+  Bench bench;
+  Kind kind =
+      GENERATE(Kind{"rsa2048", "-newkey rsa:2048", ""}, Kind{"rsa3072", "-newkey rsa:3072", ""},
+               Kind{"rsa4096", "-newkey rsa:4096", ""}, Kind{"p256", "-newkey ec -pkeyopt ec_paramgen_curve:P-256", ""},
+               Kind{"p384", "-newkey ec -pkeyopt ec_paramgen_curve:P-384", ""},
+               Kind{"p521", "-newkey ec -pkeyopt ec_paramgen_curve:P-521", ""},
+               Kind{"rsa1024", "-newkey rsa:1024", "RSA with 1024 bits is too weak"},
+               Kind{"rsa2560", "-newkey rsa:2560", "not a size the kernel verifies"},
+               Kind{"rsa4160", "-newkey rsa:4160", "more than the kernel verifies"},
+               Kind{"pss", "-newkey rsa-pss -pkeyopt rsa_keygen_bits:2048", "RSA-PSS"},
+               Kind{"ed25519", "-newkey ed25519", "ED25519"}, Kind{"ed448", "-newkey ed448", "ED448"},
+               Kind{"k1", "-newkey ec -pkeyopt ec_paramgen_curve:secp256k1", "secp256k1"},
+               Kind{"p224", "-newkey ec -pkeyopt ec_paramgen_curve:P-224", "secp224r1"},
+               Kind{"explicit", "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit",
+                    "named curves only"},
+               Kind{"signed-pss", "-newkey rsa:2048 -sigopt rsa_padding_mode:pss", "certificate signed with"});
+  bench.make_signer(kind.name, kind.options);
+  Result<> judged = Certificate::load(bench / (std::string(kind.name) + ".pem")).value().check_kernel_can_verify();
+  INFO(kind.name << ": " << (judged ? "accepted" : judged.error().message));
+  if (*kind.refusal == '\0') {
+    CHECK(judged);
+    return;
+  }
+  REQUIRE_FALSE(judged);
+  CHECK(judged.error().kind == ErrorKind::Key);
+  CHECK(judged.error().message.find(kind.refusal) != std::string::npos);
+  CHECK_FALSE(judged.error().remedy.empty());
+}
+
+TEST_CASE("a certificate can be unreadable to the kernel for another reason than its key") {
+  Bench bench;
+  bench.make_signer("authority", "-newkey ed25519");
+  bench.run("openssl req -newkey rsa:2048 -noenc -subj /CN=child -keyout child.key -out child.csr");
+  bench.run("openssl x509 -req -in child.csr -CA authority.pem -CAkey authority.key -days 9 -out child.pem");
+  Result<> by_edwards = Certificate::load(bench / "child.pem").value().check_kernel_can_verify();
+  REQUIRE_FALSE(by_edwards);
+  CHECK(by_edwards.error().message.find("signed with ED25519") != std::string::npos);
+
+  bench.make_signer("default", "-newkey rsa:2048 -addext basicConstraints=critical,CA:FALSE");
+  CHECK(Certificate::load(bench / "default.pem").value().check_kernel_can_verify());
+  bench.make_signer("spelled", "-newkey rsa:2048 -addext basicConstraints=DER:30:03:01:01:00");
+  Result<> spelled = Certificate::load(bench / "spelled.pem").value().check_kernel_can_verify();
+  REQUIRE_FALSE(spelled);
+  CHECK(spelled.error().message.find("CA:FALSE") != std::string::npos);
+}
+
+TEST_CASE("a compressed point is refused") {
+  Bench bench;
+  bench.run("openssl ecparam -name prime256v1 -genkey -noout | openssl ec -conv_form compressed -out c.key");
+  bench.run("openssl req -x509 -key c.key -days 9 -subj /CN=c -out c.pem");
+  Result<> judged = Certificate::load(bench / "c.pem").value().check_kernel_can_verify();
+  REQUIRE_FALSE(judged);
+  CHECK(judged.error().message.find("compressed") != std::string::npos);
+}
+
+TEST_CASE("two certificates of one key are told from two of two keys") {
+  Bench bench;
+  bench.make_signer("a");
+  bench.make_signer("b");
+  bench.run("openssl req -x509 -key a.key -days 9 -subj /CN=other -out a2.pem");
+  Certificate first = Certificate::load(bench / "a.pem").value();
+  CHECK(first.has_key_of(Certificate::load(bench / "a2.pem").value()));
+  CHECK_FALSE(first.has_key_of(Certificate::load(bench / "b.pem").value()));
+}

@@ -65,9 +65,9 @@ locked() {
   (
     flock 9
     # The lock is ours, so these are what killed builds left.
-    rm -rf "$cache"/build.*
+    as_owner rm -rf "$cache"/build.*
     tmp=$(mktemp -d "$cache/build.XXXXXX")
-    trap 'rm -rf "$tmp"' EXIT
+    trap 'as_owner rm -rf "$tmp"' EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -152,14 +152,15 @@ build_root() {
   suite=$(guest_suite)
   say "building the guest's root file system (Debian $suite)"
   # verity is what the tests need; 4096 is the page size, which fs-verity on ext4 wants. mmdebstrap copies names of this
-  # machine into the root, which are nobody's business there.
+  # machine into the root, which are nobody's business there. The guest's device nodes come from devtmpfs, and a user
+  # namespace may not make any.
   # shellcheck disable=SC2016 # the hook's own $1
   mmdebstrap --quiet --variant=minbase --architectures=amd64 --include="$(guest_packages)" \
     --customize-hook='rm -f "$1/etc/hostname" "$1/etc/resolv.conf"; mkdir -p "$1/lib/modules" "$1/opt/bpfgate/bin"' \
     "$suite" "$tmp/root.tar" "$(sources "$suite")" >&2
   truncate -s 4G "$tmp/root.img"
   # shellcheck disable=SC2016 # the inner shell's $1
-  as_owner bash -c 'mkdir "$1/root" && tar -x -f "$1/root.tar" -C "$1/root" --numeric-owner &&
+  as_owner bash -c 'mkdir "$1/root" && tar -x -f "$1/root.tar" -C "$1/root" --numeric-owner --exclude="./dev/*" &&
     mkfs.ext4 -q -O verity -b 4096 -d "$1/root" "$1/root.img" && rm -rf "$1/root"' - "$tmp"
   mv -T "$tmp/root.img" "$image"
 }

@@ -140,10 +140,14 @@ static __always_inline void set_commands(struct gate_task *state, const struct g
 	bpf_spin_unlock(&state->lock);
 }
 
-/* Once, and for good until exec. Reported the first time only. */
+/*
+ * Once, and for good until exec. Reported the first time only. The ptrace hooks run with the alloc_lock of the debugged task
+ * (ptrace_attach() in kernel/ptrace.c) or the tasklist_lock held.
+ */
 static __always_inline void taint(struct task_struct *task, struct gate_task *state, __u32 reason)
 {
 	struct gate_facts facts = {
+		.holds_task_lock = reason == GATE_REASON_TAINT_TRACED,
 		.kind = GATE_EVENT_TAINTED,
 		.command = GATE_NO_COMMAND,
 		.program_type = GATE_NO_PROGRAM_TYPE,

@@ -18,13 +18,13 @@ struct gate_facts {
 	__u32 reason;
 	__u32 grant; /* the one that was asked */
 	__u32 flags;
+	bool holds_task_lock; /* the hook runs under a task's alloc_lock */
 };
 
 static __always_inline void report_path(struct gate_event *event, struct task_struct *task)
 {
 	struct file *file;
 
-	event->path[0] = 0;
 	if (!bpf_ksym_exists(bpf_get_task_exe_file) || !bpf_ksym_exists(bpf_path_d_path))
 		return;
 	file = bpf_get_task_exe_file(task);
@@ -64,7 +64,10 @@ static __noinline int report(struct task_struct *task, const struct gate_facts *
 		__builtin_memcpy(event->rule, granted->name, sizeof(event->rule));
 	else
 		__builtin_memset(event->rule, 0, sizeof(event->rule));
-	report_path(event, task);
+	event->path[0] = 0;
+	/* get_task_exe_file() takes the alloc_lock: with one held, the machine would stop there. */
+	if (!facts->holds_task_lock)
+		report_path(event, task);
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }

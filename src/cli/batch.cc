@@ -140,6 +140,7 @@ void run_in_order(size_t count, unsigned jobs, const std::function<void(size_t)>
   unsigned threads = thread_count(count, jobs);
   Queue queue(count, work);
   std::vector<std::jthread> workers;
+  workers.reserve(threads);
   CloseOnExit close_on_exit{queue};  // destroyed before the workers are joined
   for (unsigned i = 0; i < threads; ++i) workers.emplace_back([&] { queue.work_until_empty(); });
   for (size_t i = 0; i < count; ++i) {

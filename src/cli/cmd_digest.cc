@@ -2,9 +2,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "cli/batch.h"
-#include "cli/cli.h"
-#include "cli/output.h"
+#include "cli/file_batch.h"
 #include "cli/tree_options.h"
 
 namespace bpfgate::cli {
@@ -18,39 +16,21 @@ struct DigestOptions {
   bool json = false;
 };
 
-Json entry_of(const std::string& file, const Result<Digest>& digest) {
-  Json entry = {{"path", file}};
-  if (digest) {
-    entry["digest"] = to_string(*digest);
-  } else {
-    entry["error"] = json_of(digest.error());
-  }
-  return entry;
-}
-
-// The line `fsverity digest` prints, so that scripts can take either.
-void print_line(const std::string& file, const Digest& digest) {
-  std::printf("%s %s\n", to_string(digest).c_str(), file.c_str());
-}
-
 Result<int> run(const DigestOptions& options) {
-  TRY_ASSIGN(fsverity::Parameters parameters, parameters_of(options.tree));
-  TRY_ASSIGN(std::vector<std::string> files, collect_files(options.batch));
-  int status = exit_good;
-  Json entries = Json::array();
-  parallel_for_each(
-      files, options.batch.jobs, [&](const std::string& file) { return fsverity::compute(file, parameters); },
-      [&](const std::string& file, const Result<Digest>& digest) {
-        if (!digest) status = combine_status(status, report(digest.error()));
-        if (options.json) {
-          entries.push_back(entry_of(file, digest));
-        } else if (digest) {
-          print_line(file, *digest);
-        }
-      });
-  if (options.json) print_json_list("digest", "files", std::move(entries));
-  TRY(flush_output());
-  return status;
+  TRY_ASSIGN(const fsverity::Parameters parameters, parameters_of(options.tree));
+  TRY_ASSIGN(const std::vector<std::string> files, collect_files(options.batch));
+  const FileBatch<Digest> batch{
+      .command = "digest",
+      .work = [&](const std::string& file) { return fsverity::compute(file, parameters); },
+      .status_of = [](const Digest&) { return exit_good; },
+      // The line `fsverity digest` prints, so that scripts can take either.
+      .print =
+          [&](const std::string& file, const Digest& digest) {
+            if (!options.json) std::printf("%s %s\n", to_string(digest).c_str(), file.c_str());
+          },
+      .describe = [](Json& entry, const Digest& digest) { entry["digest"] = to_string(digest); },
+  };
+  return run_batch(files, options.batch.jobs, options.json, batch);
 }
 
 }  // namespace

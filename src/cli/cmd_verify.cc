@@ -5,9 +5,7 @@
 #include <memory>
 
 #include "base/io.h"
-#include "cli/batch.h"
-#include "cli/cli.h"
-#include "cli/output.h"
+#include "cli/file_batch.h"
 #include "cli/tree_options.h"
 #include "cli/trust_options.h"
 
@@ -101,21 +99,9 @@ Json json_of_conclusion(const Conclusion& conclusion) {
   return value;
 }
 
-Json entry_of(const std::string& file, const Result<Finding>& finding) {
-  Json entry = {{"path", file}};
-  if (!finding) {
-    entry["accepted"] = false;
-    entry["error"] = json_of(finding.error());
-    return entry;
-  }
-  entry.update(json_of_conclusion(finding->now));
-  if (finding->once_sealed) entry["once_sealed"] = json_of_conclusion(*finding->once_sealed);
-  return entry;
-}
-
-int status_of(const Result<Finding>& finding) {
-  if (!finding) return report(finding.error());
-  return is_accepted(finding->now) ? exit_good : exit_refused;
+void describe(Json& entry, const Finding& finding) {
+  entry.update(json_of_conclusion(finding.now));
+  if (finding.once_sealed) entry["once_sealed"] = json_of_conclusion(*finding.once_sealed);
 }
 
 Result<Question> question_of(const VerifyOptions& options, size_t file_count) {
@@ -129,21 +115,20 @@ Result<Question> question_of(const VerifyOptions& options, size_t file_count) {
 }
 
 Result<int> run(const VerifyOptions& options) {
-  TRY_ASSIGN(std::vector<std::string> files, collect_files(options.batch));
-  TRY_ASSIGN(Question question, question_of(options, files.size()));
-  int status = exit_good;
-  Json entries = Json::array();
-  parallel_for_each(
-      files, options.batch.jobs, [&](const std::string& file) { return examine_file(file, question); },
-      [&](const std::string& file, const Result<Finding>& finding) {
-        status = combine_status(status, status_of(finding));
-        if (finding && !options.json) print_line(file, finding->now);
-        if (finding && finding->once_sealed) print_prospect(file, *finding->once_sealed, options.tree);
-        if (options.json) entries.push_back(entry_of(file, finding));
-      });
-  if (options.json) print_json_list("verify", "files", std::move(entries));
-  TRY(flush_output());
-  return status;
+  TRY_ASSIGN(const std::vector<std::string> files, collect_files(options.batch));
+  TRY_ASSIGN(const Question question, question_of(options, files.size()));
+  const FileBatch<Finding> batch{
+      .command = "verify",
+      .work = [&](const std::string& file) { return examine_file(file, question); },
+      .status_of = [](const Finding& finding) { return is_accepted(finding.now) ? exit_good : exit_refused; },
+      .print =
+          [&](const std::string& file, const Finding& finding) {
+            if (!options.json) print_line(file, finding.now);
+            if (finding.once_sealed) print_prospect(file, *finding.once_sealed, options.tree);
+          },
+      .describe = describe,
+  };
+  return run_batch(files, options.batch.jobs, options.json, batch);
 }
 
 }  // namespace

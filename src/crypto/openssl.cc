@@ -12,9 +12,12 @@ void CertificateDeleter::operator()(x509_st* certificate) const { X509_free(cert
 
 std::string drain_errors() {
   std::string text;
-  while (unsigned long code = ERR_get_error()) {
+  const char* data = nullptr;
+  int flags = 0;
+  while (unsigned long code = ERR_get_error_all(nullptr, nullptr, nullptr, &data, &flags)) {
     const char* reason = ERR_reason_error_string(code);
-    if (reason == nullptr) continue;
+    if (reason == nullptr && (flags & ERR_TXT_STRING) != 0) reason = data;  // a provider's own words
+    if (reason == nullptr || *reason == '\0') continue;
     // A decoder that tried several formats says "unsupported" once for each.
     if (text.find(reason) != std::string::npos) continue;
     text += (text.empty() ? "" : "; ") + std::string(reason);

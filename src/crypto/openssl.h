@@ -37,6 +37,7 @@ using Pkcs7Ptr = std::unique_ptr<PKCS7, Freed<PKCS7_free>>;
 using StoreInfoPtr = std::unique_ptr<OSSL_STORE_INFO, Freed<OSSL_STORE_INFO_free>>;
 using StorePtr = std::unique_ptr<OSSL_STORE_CTX, Freed<OSSL_STORE_close>>;
 using UiMethodPtr = std::unique_ptr<UI_METHOD, Freed<UI_destroy_method>>;
+using UiPtr = std::unique_ptr<UI, Freed<UI_free>>;
 using X509Ptr = std::unique_ptr<X509, CertificateDeleter>;
 
 // Empties OpenSSL's error queue of this thread and returns its reasons in one line, the innermost first; empty when
@@ -54,7 +55,7 @@ Bytes content_of(BIO* bio);
 
 const EVP_MD* digest_of(HashAlgorithm hash);
 
-// Both are those of the token library when `path` starts so.
+// Whether a key or certificate lives in a token rather than a file.
 inline bool is_token_uri(const std::string& path) { return path.starts_with("pkcs11:"); }
 
 }  // namespace bpfgate::crypto

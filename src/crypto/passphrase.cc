@@ -56,15 +56,18 @@ PassphraseSource passphrase_from_fd(int fd) {
 PassphraseSource passphrase_from_terminal(std::string prompt) {
   return [prompt = std::move(prompt)]() -> Result<std::string> {
     TRY(check_terminal());
-    // It switches the echo off, and on again when a signal interrupts it.
     std::string text(max_passphrase, '\0');
-    if (EVP_read_pw_string(text.data(), static_cast<int>(text.size()), prompt.c_str(), 0) != 0) {
-      drain_errors();
-      return fail(ErrorKind::Key, "no PIN or pass phrase was entered");
-    }
+    // OpenSSL's own method by name: it switches the echo off, and on again when a signal interrupts it. The default
+    // method may have been taken away (token.cc).
+    UiPtr ui(UI_new_method(UI_OpenSSL()));
+    bool is_entered =
+        ui && UI_add_input_string(ui.get(), prompt.c_str(), 0, text.data(), 1, static_cast<int>(text.size()) - 1) > 0 &&
+        UI_process(ui.get()) == 0;
     std::string answer(text.c_str());
     OPENSSL_cleanse(text.data(), text.size());
-    return answer;
+    drain_errors();
+    if (is_entered) return answer;
+    return fail(ErrorKind::Key, "no PIN or pass phrase was entered");
   };
 }
 

@@ -15,8 +15,19 @@ constexpr const char* provider_remedy =
     "install pkcs11-provider and name the token's module in openssl.cnf (pkcs11-module-path) or in "
     "PKCS11_PROVIDER_MODULE; see bpfgate-sign(1)";
 
+// When a PassphraseSource has nothing to say, the provider asks by itself: on the terminal, or else on standard input,
+// which may be the list of files to sign. With this as OpenSSL's default method it cannot.
+Result<> forbid_prompts() {
+  static UI_METHOD* refusing = UI_create_method("bpfgate: ask nobody");
+  if (refusing == nullptr) return key_failure("cannot make an OpenSSL user interface");
+  UI_method_set_opener(refusing, [](UI*) { return 0; });
+  UI_set_default_method(refusing);
+  return {};
+}
+
 // The configuration names the module and its quirks. Loading a provider by hand switches the implicit default one off.
 Result<LibraryContextPtr> make_context() {
+  TRY(forbid_prompts());
   LibraryContextPtr context(OSSL_LIB_CTX_new());
   if (!context) return key_failure("cannot make an OpenSSL library context");
   if (char* path = CONF_get1_default_config_file()) {
@@ -76,7 +87,11 @@ Result<KeyPtr> load_token_key(const std::string& uri, const PassphraseSource& pa
   if (prompt.error()) return std::unexpected(Error(*prompt.error()).within(uri));
   if (!info) {
     Error error = std::move(info).error();
-    if (prompt.was_asked()) error.remedy = "check the PIN: the token was asked once and not again";
+    // The provider does not tell a wrong PIN from a key that is not there.
+    if (error.remedy.empty() && prompt.was_asked())
+      error.remedy = "check the PIN, which is tried once only, and that the URI names a key";
+    else if (error.remedy.empty())
+      error.remedy = "no token that is present has such a key; see what there is with openssl storeutl pkcs11:";
     return std::unexpected(std::move(error));
   }
   return KeyPtr(OSSL_STORE_INFO_get1_PKEY(info->get()));

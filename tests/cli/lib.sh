@@ -52,3 +52,9 @@ pattern() {
 
 # set_signature FILE SIGNATURE
 set_signature() { setfattr -n user.bpf_prog_sig -v "0x$(od -An -v -tx1 "$2" | tr -d ' \n')" "$1"; }
+
+# fsverity_message FILE: the bytes that a signature of the file is over, for SHA-256 and default parameters.
+fsverity_message() {
+  printf 'FSVerity\1\0\40\0'
+  fsverity digest --compact "$1" | tr -d '\n' | sed 's,..,\\x&,g' | xargs -0 printf '%b'
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * What proves a file: its fs-verity digest, listed in the policy, or signed (PKCS#7 in the xattr user.bpf_prog_sig) by
- * somebody the policy trusts. judge() is the only function that concludes; everything it cannot establish is "no evidence"
- * or "unknown", never a verdict that allows. src/evidence is its twin in user space.
+ * somebody the policy trusts. judge() is the only function that concludes; everything it cannot establish is "no
+ * evidence" or "unknown", never a verdict that allows. src/evidence is its twin in user space.
  */
 #ifndef BPFGATE_EVIDENCE_BPF_H
 #define BPFGATE_EVIDENCE_BPF_H
@@ -15,8 +15,8 @@ static const char signature_xattr[] = "user.bpf_prog_sig";
 const volatile __u32 scratch_slots = GATE_SCRATCH_SLOTS;
 const volatile __u32 scratch_steps = GATE_SCRATCH_STEPS;
 /*
- * Set where the kernel has inode_post_setxattr and inode_post_removexattr (6.9). Without them a signature could be replaced
- * between the hook that forgets the verdict and the change itself, so verdicts are not kept.
+ * Set where the kernel has inode_post_setxattr and inode_post_removexattr (6.9). Without them a signature could be
+ * replaced between the hook that forgets the verdict and the change itself, so verdicts are not kept.
  */
 const volatile bool keep_verdicts = false;
 
@@ -30,8 +30,8 @@ struct gate_message {
 };
 
 /*
- * A signature is too large for any stack, and a sleepable program can be preempted and can migrate, so per-CPU memory would
- * be a race. Hence a pool; `busy` is claimed with compare-and-swap.
+ * A signature is too large for any stack, and a sleepable program can be preempted and can migrate, so per-CPU memory
+ * would be a race. Hence a pool; `busy` is claimed with compare-and-swap.
  */
 struct gate_scratch {
 	__u32 busy;
@@ -54,7 +54,7 @@ struct gate_kept_verdict {
 	__u32 reserved;
 	__u64 generation;  /* of the policy that the verdict was made under */
 	__u64 changes;     /* how often the file's signature was touched */
-	__u64 judged_at;   /* value of `changes` before the signature was read */
+	__u64 judged_at;	 /* value of `changes` before the signature was read */
 };
 
 struct {
@@ -66,7 +66,7 @@ struct {
 
 struct gate_judgement {
 	__u64 generation; /* of the policy it was made under */
-	__u64 commands;   /* what the loader may do; 0 for all else */
+	__u64 commands;	/* what the loader may do; 0 for all else */
 	__u32 verdict;    /* enum gate_verdict */
 	__u32 reason;     /* enum gate_reason */
 	__u32 grant;
@@ -125,7 +125,7 @@ static __always_inline bool measure(struct file *file, struct gate_message *mess
 
 static __always_inline bool is_listed(const struct gate_digest *digest, struct gate_judgement *judgement)
 {
-	struct gate_digest_key key = { .bank = bank_of(judgement->generation) };
+	struct gate_digest_key key = {.bank = bank_of(judgement->generation)};
 	struct gate_listed_digest *listed;
 
 	key.digest = *digest;
@@ -168,7 +168,7 @@ static long try_to_claim(__u64 step, struct gate_claim *claim)
 
 static __always_inline struct gate_scratch *claim_scratch(__u64 generation)
 {
-	struct gate_claim claim = { .first = bpf_get_smp_processor_id() };
+	struct gate_claim claim = {.first = bpf_get_smp_processor_id()};
 	struct gate_signer *signer = signer_of(generation, 0);
 
 	if (signer)
@@ -186,7 +186,7 @@ static __always_inline void release_scratch(struct gate_scratch *slot)
 
 /* False with the judgement concluded. */
 static __always_inline bool read_signature(struct file *file, struct gate_scratch *slot,
-					    struct gate_judgement *judgement)
+					   struct gate_judgement *judgement)
 {
 	struct bpf_dynptr target;
 	int length;
@@ -221,8 +221,7 @@ static __always_inline int verify_with(__s32 keyring, struct gate_message *messa
 		size = sizeof(*message);
 	if (length == 0 || length > GATE_MAX_SIGNATURE)
 		return -EINVAL;
-	if (bpf_dynptr_from_mem(message, size, 0, &data) ||
-	    bpf_dynptr_from_mem(slot->signature, length, 0, &signature))
+	if (bpf_dynptr_from_mem(message, size, 0, &data) || bpf_dynptr_from_mem(slot->signature, length, 0, &signature))
 		return -EINVAL;
 	key = bpf_lookup_user_key(keyring, 0);
 	if (!key)
@@ -233,8 +232,8 @@ static __always_inline int verify_with(__s32 keyring, struct gate_message *messa
 }
 
 /*
- * What a failed verification says about the file. A signer whose key is not the one named answers -ENOKEY; so "mismatch" from
- * any signer is the more telling finding and stays.
+ * What a failed verification says about the file. A signer whose key is not the one named answers -ENOKEY; so
+ * "mismatch" from any signer is the more telling finding and stays.
  */
 static __always_inline __u32 reason_of_failure(int err, __u32 before)
 {
@@ -269,8 +268,7 @@ static long try_signer(__u64 index, struct gate_verification *verification)
 	}
 	verification->reason = reason_of_failure(err, verification->reason);
 	/* A keyring that has gone, most likely with the policy it belonged to, says nothing about the file. */
-	conclude(judgement,
-		 verification->reason == GATE_REASON_FAULT ? GATE_VERDICT_UNKNOWN : GATE_VERDICT_NO_EVIDENCE,
+	conclude(judgement, verification->reason == GATE_REASON_FAULT ? GATE_VERDICT_UNKNOWN : GATE_VERDICT_NO_EVIDENCE,
 		 verification->reason);
 	return 0;
 }
@@ -307,7 +305,8 @@ static __always_inline bool kept_verdict(struct gate_kept_verdict *kept, struct 
 	return true;
 }
 
-static __always_inline void keep_verdict(struct gate_kept_verdict *kept, __u64 changes, struct gate_judgement *judgement)
+static __always_inline void keep_verdict(struct gate_kept_verdict *kept, __u64 changes,
+					 struct gate_judgement *judgement)
 {
 	__u32 role = GATE_ROLE_LIBRARY;
 
@@ -336,8 +335,8 @@ static __always_inline void forget_verdict(struct inode *inode)
 	bpf_spin_unlock(&kept->lock);
 }
 
-static __always_inline void judge_signature(struct file *file, struct gate_message *message,
-					    struct gate_policy *policy, struct gate_judgement *judgement)
+static __always_inline void judge_signature(struct file *file, struct gate_message *message, struct gate_policy *policy,
+					    struct gate_judgement *judgement)
 {
 	struct gate_kept_verdict *kept = NULL;
 	struct gate_scratch *slot;
@@ -380,8 +379,8 @@ static __noinline int judge_once(struct file *file, struct gate_message *message
 }
 
 /*
- * A policy update while judging may have mixed two policies (the bank was refilled). The generation tells: such a judgement
- * is made again, and after a second time it counts as unknown.
+ * A policy update while judging may have mixed two policies (the bank was refilled). The generation tells: such a
+ * judgement is made again, and after a second time it counts as unknown.
  */
 static __always_inline void judge(struct file *file, struct gate_message *message, struct gate_judgement *judgement)
 {

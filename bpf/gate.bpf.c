@@ -19,7 +19,7 @@
 char gate_license[] SEC("license") = "Dual MIT/GPL";
 
 /* Set before load. In a section, and so in a map, of its own: its place must not depend on the rest of .rodata. */
-const volatile struct gate_about about SEC(".rodata.about") = { .abi_version = GATE_ABI_VERSION };
+const volatile struct gate_about about SEC(".rodata.about") = {.abi_version = GATE_ABI_VERSION};
 
 SEC("lsm.s/bprm_creds_from_file")
 int BPF_PROG(gate_exec, struct linux_binprm *bprm, const struct file *file, int ret)
@@ -30,7 +30,8 @@ int BPF_PROG(gate_exec, struct linux_binprm *bprm, const struct file *file, int 
 	if (ret)
 		return ret;
 	thread = current_thread();
-	/* Without storage the image would later pass for one older than the gate. The kernel, too, fails exec without memory. */
+	/* Without storage the image would later pass for one older than the gate. The kernel, too, fails exec without
+	 * memory. */
 	if (!thread)
 		return -ENOMEM;
 	/* bprm->file, not the argument: for binfmt_misc with credentials that one is not what will run. */
@@ -258,8 +259,9 @@ static __always_inline bool same_digest(const struct gate_digest *a, const struc
 }
 
 /*
- * Judges a running process by its executable: one older than the gate, for which there is nothing better, and one that could
- * not be judged at exec or was judged under another policy, whose executable must still be the file it was started from.
+ * Judges a running process by its executable: one older than the gate, for which there is nothing better, and one that
+ * could not be judged at exec or was judged under another policy, whose executable must still be the file it was
+ * started from.
  */
 static __noinline int judge_running(struct gate_task *process, struct gate_judgement *judgement)
 {
@@ -349,7 +351,8 @@ static __noinline int refuse(struct gate_task *process, __u32 command, __u32 pro
 	return -EPERM;
 }
 
-/* Everything but the fast path: judging what has not been judged under this policy, the default grant, and saying no. */
+/* Everything but the fast path: judging what has not been judged under this policy, the default grant, and saying no.
+ */
 static __noinline int decide_slowly(__u32 command, __u32 program_type)
 {
 	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);

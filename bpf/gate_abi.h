@@ -18,7 +18,7 @@
 #define GATE_MAX_SIGNERS 32 /* per bank */
 #define GATE_MAX_GRANTS 64  /* per bank */
 #define GATE_MAX_DIGESTS 65536
-#define GATE_NAME_SIZE 64   /* names are NUL-terminated */
+#define GATE_NAME_SIZE 64	  /* names are NUL-terminated */
 #define GATE_PATH_SIZE 1024 /* of a path in an event, NUL included; a longer one is left out */
 #define GATE_MAX_SIGNATURE 16384
 #define GATE_MAX_DIGEST 64
@@ -63,7 +63,7 @@ enum gate_reason {
 	GATE_REASON_SIGNATURE_MALFORMED = 19,
 	GATE_REASON_SIGNATURE_UNTRUSTED = 20, /* by nobody the policy trusts */
 	GATE_REASON_SIGNATURE_MISMATCH = 21,  /* a trusted signer's, but not of this file */
-	GATE_REASON_DIGEST_UNKNOWN = 22,      /* a digest algorithm the gate does not know */
+	GATE_REASON_DIGEST_UNKNOWN = 22,	 /* a digest algorithm the gate does not know */
 	/* could not be judged */
 	GATE_REASON_BUSY = 32,  /* no scratch buffer was free */
 	GATE_REASON_FAULT = 33, /* out of memory, or the policy changed under the judgement */
@@ -71,12 +71,13 @@ enum gate_reason {
 	GATE_REASON_NOT_A_LOADER = 48,    /* its file has evidence, but of a library */
 	GATE_REASON_EXEC_TRACED = 49,     /* a debugger was attached at exec */
 	GATE_REASON_EXE_CHANGED = 50,     /* its executable is no longer the one it was started from */
-	GATE_REASON_SHARED_MEMORY = 51,   /* shares its memory with another process (CLONE_VM) and has not called exec yet */
+	GATE_REASON_SHARED_MEMORY =
+		51,   /* shares its memory with another process (CLONE_VM) and has not called exec yet */
 	GATE_REASON_COMMAND_NOT_GRANTED = 52,
 	/* taint */
-	GATE_REASON_TAINT_FILE = 64,      /* mapped a file without evidence as code */
+	GATE_REASON_TAINT_FILE = 64,	     /* mapped a file without evidence as code */
 	GATE_REASON_TAINT_ANONYMOUS = 65, /* mapped anonymous memory as code */
-	GATE_REASON_TAINT_WRITABLE = 66,  /* mapped memory writable and executable at once */
+	GATE_REASON_TAINT_WRITABLE = 66,	 /* mapped memory writable and executable at once */
 	GATE_REASON_TAINT_MADE_EXECUTABLE = 67, /* made other memory executable */
 	GATE_REASON_TAINT_MADE_WRITABLE = 68,   /* made executable memory writable */
 	GATE_REASON_TAINT_TRACED = 69,    /* a debugger, or anything else that may write its memory, was let in */
@@ -97,7 +98,7 @@ enum gate_event_kind {
 /* fs-verity digest as bpf_get_fsverity_digest() writes it: struct fsverity_digest with room for the largest. */
 struct gate_digest {
 	__u16 algorithm; /* FS_VERITY_HASH_ALG_*, native byte order */
-	__u16 size;      /* bytes used of value */
+	__u16 size;	    /* bytes used of value */
 	__u8 value[GATE_MAX_DIGEST]; /* the rest is zero */
 };
 
@@ -111,9 +112,9 @@ struct gate_about {
 /* One per bank, in map `policies`. */
 struct gate_policy {
 	__u64 generation; /* must equal the generation that selected the bank */
-	__u64 sequence;   /* of the manifest */
+	__u64 sequence;	/* of the manifest */
 	__u64 default_commands; /* what processes without a mark may do: bit N is bpf command N */
-	__u32 mode;       /* enum gate_mode */
+	__u32 mode;	    /* enum gate_mode */
 	__u32 signer_count;
 	__u32 grant_count;
 	__u32 digest_count;
@@ -154,25 +155,25 @@ struct gate_counters {
 	__u64 would_refuse;
 	__u64 tainted;
 	__u64 lost_events;  /* the ring buffer was full */
-	__u64 verified;     /* PKCS#7 verifications */
-	__u64 cached;       /* verdicts answered from an inode */
+	__u64 verified;	/* PKCS#7 verifications */
+	__u64 cached;	      /* verdicts answered from an inode */
 	__u64 scratch_waits;
 	__u64 scratch_exhausted;
 };
 
 /* Record of ring buffer `events`. */
 struct gate_event {
-	__u64 time;       /* ns, CLOCK_BOOTTIME */
+	__u64 time;	    /* ns, CLOCK_BOOTTIME */
 	__u64 generation; /* of the policy that decided */
-	__u32 kind;       /* enum gate_event_kind */
-	__u32 pid;        /* thread */
-	__u32 tgid;       /* process */
-	__u32 uid;        /* real user id, as the initial user namespace counts it */
+	__u32 kind;	    /* enum gate_event_kind */
+	__u32 pid;	   /* thread */
+	__u32 tgid;	    /* process */
+	__u32 uid;	   /* real user id, as the initial user namespace counts it */
 	__u32 command;    /* enum bpf_cmd, or GATE_NO_COMMAND */
 	__u32 program_type; /* enum bpf_prog_type for BPF_PROG_LOAD, else GATE_NO_PROGRAM_TYPE */
 	__u32 verdict;    /* enum gate_verdict of the process's file */
 	__u32 reason;     /* enum gate_reason */
-	__u32 flags;      /* GATE_EVENT_PRE_EXISTING */
+	__u32 flags;	     /* GATE_EVENT_PRE_EXISTING */
 	__u32 reserved;
 	char comm[16];
 	char rule[GATE_NAME_SIZE]; /* the grant that was asked */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The kernel as the gate sees it: types, kfuncs and the few constants that BTF does not carry. Every kfunc is weak, so that
- * one object loads on all kernels; a program that needs a missing one refuses (bpf/evidence.bpf.h), and user space has
- * said so before it came to that (src/gate/probe.cc).
+ * The kernel as the gate sees it: types, kfuncs and the few constants that BTF does not carry. Every kfunc is weak, so
+ * that one object loads on all kernels; a program that needs a missing one refuses (bpf/evidence.bpf.h), and user space
+ * has said so before it came to that (src/gate/probe.cc).
  */
 #ifndef BPFGATE_KERNEL_BPF_H
 #define BPFGATE_KERNEL_BPF_H
@@ -32,8 +32,8 @@
 #define VM_EXEC 0x4
 #define CLONE_VM 0x00000100
 #define CLONE_THREAD 0x00010000
-#define LSM_UNSAFE_PTRACE 2       /* include/linux/security.h */
-#define PTRACE_MODE_ATTACH 0x02   /* include/linux/ptrace.h */
+#define LSM_UNSAFE_PTRACE 2	    /* include/linux/security.h */
+#define PTRACE_MODE_ATTACH 0x02	/* include/linux/ptrace.h */
 #define FS_VERITY_HASH_ALG_SHA256 1
 #define FS_VERITY_HASH_ALG_SHA512 2
 

@@ -13,8 +13,8 @@ enum gate_image {
 	/* Zero, because storage starts so: the process image is older than the gate and has not been judged. */
 	GATE_IMAGE_INHERITED = 0,
 	/*
-	 * Started from a sealed file whose digest is in the mark, and watched since. What it may do holds under `generation`
-	 * only; under any other it is judged again, by the digest.
+	 * Started from a sealed file whose digest is in the mark, and watched since. What it may do holds under
+	 * `generation` only; under any other it is judged again, by the digest.
 	 */
 	GATE_IMAGE_WATCHED = 1,
 	/* Judged at exec, and found without evidence. Not watched, so never judged again: only exec changes it. */
@@ -24,11 +24,11 @@ enum gate_image {
 struct gate_mark {
 	__u64 generation; /* of the policy that `commands` is of */
 	__u64 commands;
-	__u64 image;      /* tells images apart; 0 for those older than the gate */
+	__u64 image;	     /* tells images apart; 0 for those older than the gate */
 	__u64 owner_image;
 	__u32 owner_tgid; /* process whose memory this one shares (CLONE_VM), or 0 */
-	__u32 state;      /* enum gate_image */
-	__u32 taint;      /* enum gate_reason, 0 while untainted; never goes back */
+	__u32 state;	     /* enum gate_image */
+	__u32 taint;	     /* enum gate_reason, 0 while untainted; never goes back */
 	__u32 verdict;
 	__u32 reason;
 	__u32 grant;
@@ -37,7 +37,7 @@ struct gate_mark {
 
 struct gate_task {
 	struct bpf_spin_lock lock; /* orders writers of `mark`; readers go without */
-	__u32 pending;             /* `next` awaits bprm_committed_creds */
+	__u32 pending;	       /* `next` awaits bprm_committed_creds */
 	struct gate_mark mark;     /* counts on the thread-group leader */
 	struct gate_mark next;
 	struct gate_message message; /* scratch of the task itself */
@@ -66,8 +66,8 @@ static __always_inline __u32 event_flags(const struct gate_mark *mark)
 }
 
 /*
- * The fast path of bpf(2). `generation` is read before `commands`, and set_commands() stores them in the opposite order, so
- * that a generation is never seen with the commands of an older one.
+ * The fast path of bpf(2). `generation` is read before `commands`, and set_commands() stores them in the opposite
+ * order, so that a generation is never seen with the commands of an older one.
  */
 static __always_inline bool mark_allows(const struct gate_mark *mark, __u32 command)
 {
@@ -141,8 +141,8 @@ static __always_inline void set_commands(struct gate_task *state, const struct g
 }
 
 /*
- * Once, and for good until exec. Reported the first time only. The ptrace hooks run with the alloc_lock of the debugged task
- * (ptrace_attach() in kernel/ptrace.c) or the tasklist_lock held.
+ * Once, and for good until exec. Reported the first time only. The ptrace hooks run with the alloc_lock of the debugged
+ * task (ptrace_attach() in kernel/ptrace.c) or the tasklist_lock held.
  */
 static __always_inline void taint(struct task_struct *task, struct gate_task *state, __u32 reason)
 {

@@ -19,21 +19,21 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, GATE_BANKS * GATE_MAX_SIGNERS);
+	__uint(max_entries, GATE_BANKS *GATE_MAX_SIGNERS);
 	__type(key, __u32);
 	__type(value, struct gate_signer);
 } signers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, GATE_BANKS * GATE_MAX_GRANTS);
+	__uint(max_entries, GATE_BANKS *GATE_MAX_GRANTS);
 	__type(key, __u32);
 	__type(value, struct gate_grant);
 } grants SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, GATE_BANKS * GATE_MAX_DIGESTS);
+	__uint(max_entries, GATE_BANKS *GATE_MAX_DIGESTS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct gate_digest_key);
 	__type(value, struct gate_listed_digest);
@@ -46,13 +46,12 @@ struct {
 	__type(value, struct gate_counters);
 } counters SEC(".maps");
 
-#define count(field)                                                           \
-	do {                                                                   \
-		__u32 zero_ = 0;                                               \
-		struct gate_counters *counters_ =                              \
-			bpf_map_lookup_elem(&counters, &zero_);                \
-		if (counters_)                                                 \
-			__sync_fetch_and_add(&counters_->field, 1);            \
+#define count(field)                                                                                                   \
+	do {                                                                                                           \
+		__u32 zero_ = 0;                                                                                       \
+		struct gate_counters *counters_ = bpf_map_lookup_elem(&counters, &zero_);                              \
+		if (counters_)                                                                                         \
+			__sync_fetch_and_add(&counters_->field, 1);                                                    \
 	} while (0)
 
 static __always_inline __u32 bank_of(__u64 generation)

@@ -4,10 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-__attribute__((constructor)) static void leave_trace(void)
-{
-	int fd = open("/tmp/preloaded", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+__attribute__((constructor)) static void leave_trace(void) {
+  int fd = open("/tmp/preloaded", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	if (fd >= 0)
-		close(fd);
+  if (fd >= 0) close(fd);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * One verb per thing a process can do, or have done to it, before it calls bpf(2). Run signed and unsigned, it shows what the
- * gate makes of that. Exit status:
+ * One verb per thing a process can do, or have done to it, before it calls bpf(2). Run signed and unsigned, it shows
+ * what the gate makes of that. Exit status:
  *
  *   0  the call was allowed
  *   1  it was denied with EPERM, the errno the gate uses
@@ -31,490 +31,406 @@ enum { allowed = 0, denied = 1, could_not_try = 2, other_error = 3 };
 
 #define page 4096
 
-extern char **environ;
+extern char** environ;
 
-static int give_up(const char *what)
-{
-	fprintf(stderr, "witness: %s: %s\n", what, strerror(errno));
-	return could_not_try;
+static int give_up(const char* what) {
+  fprintf(stderr, "witness: %s: %s\n", what, strerror(errno));
+  return could_not_try;
 }
 
-static int status_of(long result)
-{
-	if (result >= 0)
-		return allowed;
-	if (errno == EPERM)
-		return denied;
-	fprintf(stderr, "witness: bpf: %s\n", strerror(errno));
-	return other_error;
+static int status_of(long result) {
+  if (result >= 0) return allowed;
+  if (errno == EPERM) return denied;
+  fprintf(stderr, "witness: bpf: %s\n", strerror(errno));
+  return other_error;
 }
 
-static long bpf(int command, union bpf_attr *attr)
-{
-	return syscall(SYS_bpf, command, attr, sizeof(*attr));
-}
+static long bpf(int command, union bpf_attr* attr) { return syscall(SYS_bpf, command, attr, sizeof(*attr)); }
 
 /* The cheapest question there is. That there is no program at all is an answer, too. */
-static int call_bpf(void)
-{
-	union bpf_attr attr = {};
-	long result = bpf(BPF_PROG_GET_NEXT_ID, &attr);
+static int call_bpf(void) {
+  union bpf_attr attr = {};
+  long result = bpf(BPF_PROG_GET_NEXT_ID, &attr);
 
-	return result < 0 && errno == ENOENT ? allowed : status_of(result);
+  return result < 0 && errno == ENOENT ? allowed : status_of(result);
 }
 
-static int verb_call(char **arguments)
-{
-	(void)arguments;
-	return call_bpf();
+static int verb_call(char** arguments) {
+  (void)arguments;
+  return call_bpf();
 }
 
-static int verb_load_program(char **arguments)
-{
-	struct bpf_insn program[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
-		.insns = (uintptr_t)program,
-		.insn_cnt = 2,
-		.license = (uintptr_t)"MIT",
-	};
+static int verb_load_program(char** arguments) {
+  struct bpf_insn program[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT},
+  };
+  union bpf_attr attr = {
+      .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+      .insns = (uintptr_t)program,
+      .insn_cnt = 2,
+      .license = (uintptr_t)"MIT",
+  };
 
-	(void)arguments;
-	return status_of(bpf(BPF_PROG_LOAD, &attr));
+  (void)arguments;
+  return status_of(bpf(BPF_PROG_LOAD, &attr));
 }
 
-static int verb_create_map(char **arguments)
-{
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1 };
+static int verb_create_map(char** arguments) {
+  union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1};
 
-	(void)arguments;
-	return status_of(bpf(BPF_MAP_CREATE, &attr));
+  (void)arguments;
+  return status_of(bpf(BPF_MAP_CREATE, &attr));
 }
 
 /* A command number no kernel has. Allowed, the kernel says EINVAL. */
-static int verb_unknown_command(char **arguments)
-{
-	union bpf_attr attr = {};
-	long result = bpf(1000, &attr);
+static int verb_unknown_command(char** arguments) {
+  union bpf_attr attr = {};
+  long result = bpf(1000, &attr);
 
-	(void)arguments;
-	return result < 0 && errno == EINVAL ? allowed : status_of(result);
+  (void)arguments;
+  return result < 0 && errno == EINVAL ? allowed : status_of(result);
 }
 
-static int wait_for(pid_t child)
-{
-	int status;
+static int wait_for(pid_t child) {
+  int status;
 
-	if (child < 0)
-		return give_up("fork");
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return give_up("waitpid");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : could_not_try;
+  if (child < 0) return give_up("fork");
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return give_up("waitpid");
+  return WIFEXITED(status) ? WEXITSTATUS(status) : could_not_try;
 }
 
-static int verb_fork(char **arguments)
-{
-	pid_t child = fork();
+static int verb_fork(char** arguments) {
+  pid_t child = fork();
 
-	(void)arguments;
-	if (child == 0)
-		_exit(call_bpf());
-	return wait_for(child);
+  (void)arguments;
+  if (child == 0) _exit(call_bpf());
+  return wait_for(child);
 }
 
-static void *call_in_thread(void *unused)
-{
-	(void)unused;
-	return (void *)(intptr_t)call_bpf();
+static void* call_in_thread(void* unused) {
+  (void)unused;
+  return (void*)(intptr_t)call_bpf();
 }
 
-static int run_thread(void *(*body)(void *), void *argument)
-{
-	void *result = (void *)(intptr_t)could_not_try;
-	pthread_t thread;
+static int run_thread(void* (*body)(void*), void* argument) {
+  void* result = (void*)(intptr_t)could_not_try;
+  pthread_t thread;
 
-	if (pthread_create(&thread, NULL, body, argument) || pthread_join(thread, &result))
-		return give_up("thread");
-	return (int)(intptr_t)result;
+  if (pthread_create(&thread, NULL, body, argument) || pthread_join(thread, &result)) return give_up("thread");
+  return (int)(intptr_t)result;
 }
 
-static int verb_thread(char **arguments)
-{
-	(void)arguments;
-	return run_thread(call_in_thread, NULL);
+static int verb_thread(char** arguments) {
+  (void)arguments;
+  return run_thread(call_in_thread, NULL);
 }
 
-static int verb_exec(char **arguments)
-{
-	if (!arguments[0])
-		return give_up("exec: nothing to execute");
-	execv(arguments[0], arguments);
-	return give_up(arguments[0]);
+static int verb_exec(char** arguments) {
+  if (!arguments[0]) return give_up("exec: nothing to execute");
+  execv(arguments[0], arguments);
+  return give_up(arguments[0]);
 }
 
-static void *exec_in_thread(void *arguments)
-{
-	return (void *)(intptr_t)verb_exec(arguments);
-}
+static void* exec_in_thread(void* arguments) { return (void*)(intptr_t)verb_exec(arguments); }
 
 /* exec by a thread that is not the leader: it takes the leader's place, and its process id. */
-static int verb_exec_in_thread(char **arguments)
-{
-	return run_thread(exec_in_thread, arguments);
-}
+static int verb_exec_in_thread(char** arguments) { return run_thread(exec_in_thread, arguments); }
 
-static int verb_spawn(char **arguments)
-{
-	pid_t child = -1;
+static int verb_spawn(char** arguments) {
+  pid_t child = -1;
 
-	if (!arguments[0] || posix_spawn(&child, arguments[0], NULL, NULL, arguments, environ))
-		return give_up("posix_spawn");
-	return wait_for(child);
+  if (!arguments[0] || posix_spawn(&child, arguments[0], NULL, NULL, arguments, environ)) return give_up("posix_spawn");
+  return wait_for(child);
 }
 
 /* A child that shares this process's memory, as vfork() makes it, but calls bpf(2) instead of exec. */
-static int call_in_child(void *unused)
-{
-	(void)unused;
-	return call_bpf();
+static int call_in_child(void* unused) {
+  (void)unused;
+  return call_bpf();
 }
 
-static int clone_sharing_memory(int (*body)(void *), void *argument)
-{
-	static char stack[64 * 1024] __attribute__((aligned(16)));
+static int clone_sharing_memory(int (*body)(void*), void* argument) {
+  static char stack[64 * 1024] __attribute__((aligned(16)));
 
-	return wait_for(clone(body, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, argument));
+  return wait_for(clone(body, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, argument));
 }
 
-static int verb_vfork_child(char **arguments)
-{
-	(void)arguments;
-	return clone_sharing_memory(call_in_child, NULL);
+static int verb_vfork_child(char** arguments) {
+  (void)arguments;
+  return clone_sharing_memory(call_in_child, NULL);
 }
 
-static int verb_vfork_parent(char **arguments)
-{
-	int child = clone_sharing_memory(call_in_child, NULL);
+static int verb_vfork_parent(char** arguments) {
+  int child = clone_sharing_memory(call_in_child, NULL);
 
-	(void)arguments;
-	return child == could_not_try ? child : call_bpf();
+  (void)arguments;
+  return child == could_not_try ? child : call_bpf();
 }
 
-static int map_file(const char *path, int protection)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+static int map_file(const char* path, int protection) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || mmap(NULL, page, protection, MAP_PRIVATE, fd, 0) == MAP_FAILED)
-		return give_up(path);
-	close(fd);
-	return 0;
+  if (fd < 0 || mmap(NULL, page, protection, MAP_PRIVATE, fd, 0) == MAP_FAILED) return give_up(path);
+  close(fd);
+  return 0;
 }
 
-static int verb_map_file(char **arguments)
-{
-	int failure = map_file(arguments[0], PROT_READ | PROT_EXEC);
+static int verb_map_file(char** arguments) {
+  int failure = map_file(arguments[0], PROT_READ | PROT_EXEC);
 
-	return failure ? failure : call_bpf();
+  return failure ? failure : call_bpf();
 }
 
-static int map_file_in_child(void *path)
-{
-	return map_file(path, PROT_READ | PROT_EXEC);
+static int map_file_in_child(void* path) { return map_file(path, PROT_READ | PROT_EXEC); }
+
+static void* map_file_in_thread(void* path) { return (void*)(intptr_t)map_file_in_child(path); }
+
+static int verb_thread_maps_file(char** arguments) {
+  int failure = run_thread(map_file_in_thread, arguments[0]);
+
+  return failure ? failure : call_bpf();
 }
 
-static void *map_file_in_thread(void *path)
-{
-	return (void *)(intptr_t)map_file_in_child(path);
+static int verb_vfork_child_maps_file(char** arguments) {
+  int failure = clone_sharing_memory(map_file_in_child, arguments[0]);
+
+  return failure ? failure : call_bpf();
 }
 
-static int verb_thread_maps_file(char **arguments)
-{
-	int failure = run_thread(map_file_in_thread, arguments[0]);
+static int verb_map_file_writable(char** arguments) {
+  int failure = map_file(arguments[0], PROT_READ | PROT_WRITE | PROT_EXEC);
 
-	return failure ? failure : call_bpf();
-}
-
-static int verb_vfork_child_maps_file(char **arguments)
-{
-	int failure = clone_sharing_memory(map_file_in_child, arguments[0]);
-
-	return failure ? failure : call_bpf();
-}
-
-static int verb_map_file_writable(char **arguments)
-{
-	int failure = map_file(arguments[0], PROT_READ | PROT_WRITE | PROT_EXEC);
-
-	return failure ? failure : call_bpf();
+  return failure ? failure : call_bpf();
 }
 
 /* Data, not code: must cost nothing. */
-static int verb_map_file_as_data(char **arguments)
-{
-	int failure = map_file(arguments[0], PROT_READ | PROT_WRITE);
+static int verb_map_file_as_data(char** arguments) {
+  int failure = map_file(arguments[0], PROT_READ | PROT_WRITE);
 
-	return failure ? failure : call_bpf();
+  return failure ? failure : call_bpf();
 }
 
-static void *map_anonymous(int protection)
-{
-	return mmap(NULL, page, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+static void* map_anonymous(int protection) { return mmap(NULL, page, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+
+static int verb_map_anonymous(char** arguments) {
+  (void)arguments;
+  return map_anonymous(PROT_READ | PROT_EXEC) == MAP_FAILED ? give_up("mmap") : call_bpf();
 }
 
-static int verb_map_anonymous(char **arguments)
-{
-	(void)arguments;
-	return map_anonymous(PROT_READ | PROT_EXEC) == MAP_FAILED ? give_up("mmap") : call_bpf();
+static int verb_map_anonymous_as_data(char** arguments) {
+  (void)arguments;
+  return map_anonymous(PROT_READ | PROT_WRITE) == MAP_FAILED ? give_up("mmap") : call_bpf();
 }
 
-static int verb_map_anonymous_as_data(char **arguments)
-{
-	(void)arguments;
-	return map_anonymous(PROT_READ | PROT_WRITE) == MAP_FAILED ? give_up("mmap") : call_bpf();
+static int verb_map_memfd(char** arguments) {
+  int fd = memfd_create("code", MFD_CLOEXEC);
+
+  (void)arguments;
+  if (fd < 0 || ftruncate(fd, page) || mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) == MAP_FAILED)
+    return give_up("memfd");
+  return call_bpf();
 }
 
-static int verb_map_memfd(char **arguments)
-{
-	int fd = memfd_create("code", MFD_CLOEXEC);
+static int verb_make_executable(char** arguments) {
+  unsigned char* code = map_anonymous(PROT_READ | PROT_WRITE);
 
-	(void)arguments;
-	if (fd < 0 || ftruncate(fd, page) || mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) == MAP_FAILED)
-		return give_up("memfd");
-	return call_bpf();
+  (void)arguments;
+  if (code == MAP_FAILED) return give_up("mmap");
+  code[0] = 0xc3;
+  return mprotect(code, page, PROT_READ | PROT_EXEC) ? give_up("mprotect") : call_bpf();
 }
 
-static int verb_make_executable(char **arguments)
-{
-	unsigned char *code = map_anonymous(PROT_READ | PROT_WRITE);
+static int verb_make_writable(char** arguments) {
+  int fd = open(arguments[0], O_RDONLY | O_CLOEXEC);
+  void* code = fd < 0 ? MAP_FAILED : mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 
-	(void)arguments;
-	if (code == MAP_FAILED)
-		return give_up("mmap");
-	code[0] = 0xc3;
-	return mprotect(code, page, PROT_READ | PROT_EXEC) ? give_up("mprotect") : call_bpf();
-}
-
-static int verb_make_writable(char **arguments)
-{
-	int fd = open(arguments[0], O_RDONLY | O_CLOEXEC);
-	void *code = fd < 0 ? MAP_FAILED : mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
-
-	if (code == MAP_FAILED || mprotect(code, page, PROT_READ | PROT_WRITE))
-		return give_up(arguments[0]);
-	return call_bpf();
+  if (code == MAP_FAILED || mprotect(code, page, PROT_READ | PROT_WRITE)) return give_up(arguments[0]);
+  return call_bpf();
 }
 
 /* Waits until a file appears; for processes that must be there before something else happens. */
-static int verb_wait(char **arguments)
-{
-	struct stat info;
+static int verb_wait(char** arguments) {
+  struct stat info;
 
-	while (stat(arguments[0], &info))
-		usleep(20000);
-	return call_bpf();
+  while (stat(arguments[0], &info)) usleep(20000);
+  return call_bpf();
 }
 
 /* Asks while waiting, too: the last answer counts. Writes "asked" once it has been answered for the first time. */
-static int verb_ask_and_wait(char **arguments)
-{
-	int first = call_bpf();
+static int verb_ask_and_wait(char** arguments) {
+  int first = call_bpf();
 
-	printf("asked %d\n", first);
-	fflush(stdout);
-	return verb_wait(arguments);
+  printf("asked %d\n", first);
+  fflush(stdout);
+  return verb_wait(arguments);
 }
 
 /* The victim of what follows: says when it runs, waits for leave to go on, and then calls. */
-static int verb_victim(char **arguments)
-{
-	char byte = 'r';
+static int verb_victim(char** arguments) {
+  char byte = 'r';
 
-	(void)arguments;
-	if (write(1, &byte, 1) != 1 || read(0, &byte, 1) != 1)
-		return give_up("victim");
-	return call_bpf();
+  (void)arguments;
+  if (write(1, &byte, 1) != 1 || read(0, &byte, 1) != 1) return give_up("victim");
+  return call_bpf();
 }
 
 struct victim {
-	pid_t pid;
-	int to, from;
+  pid_t pid;
+  int to, from;
 };
 
-static int start_victim(struct victim *victim, char *program)
-{
-	int to[2], from[2];
-	char byte;
+static int start_victim(struct victim* victim, char* program) {
+  int to[2], from[2];
+  char byte;
 
-	if (!program || pipe(to) || pipe(from))
-		return give_up("pipe");
-	victim->pid = fork();
-	if (victim->pid == 0) {
-		dup2(to[0], 0);
-		dup2(from[1], 1);
-		execl(program, program, "victim", NULL);
-		_exit(could_not_try);
-	}
-	victim->to = to[1];
-	victim->from = from[0];
-	return victim->pid > 0 && read(victim->from, &byte, 1) == 1 ? 0 : give_up("start the victim");
+  if (!program || pipe(to) || pipe(from)) return give_up("pipe");
+  victim->pid = fork();
+  if (victim->pid == 0) {
+    dup2(to[0], 0);
+    dup2(from[1], 1);
+    execl(program, program, "victim", NULL);
+    _exit(could_not_try);
+  }
+  victim->to = to[1];
+  victim->from = from[0];
+  return victim->pid > 0 && read(victim->from, &byte, 1) == 1 ? 0 : give_up("start the victim");
 }
 
-static int release_victim(struct victim *victim)
-{
-	return write(victim->to, "g", 1) == 1 ? wait_for(victim->pid) : give_up("release the victim");
+static int release_victim(struct victim* victim) {
+  return write(victim->to, "g", 1) == 1 ? wait_for(victim->pid) : give_up("release the victim");
 }
 
 /* Left alone: the control beside the attacks below. */
-static int verb_watch(char **arguments)
-{
-	struct victim victim;
-	int failure = start_victim(&victim, arguments[0]);
+static int verb_watch(char** arguments) {
+  struct victim victim;
+  int failure = start_victim(&victim, arguments[0]);
 
-	return failure ? failure : release_victim(&victim);
+  return failure ? failure : release_victim(&victim);
 }
 
-static int verb_ptrace_attach(char **arguments)
-{
-	struct victim victim;
-	int failure = start_victim(&victim, arguments[0]), status;
+static int verb_ptrace_attach(char** arguments) {
+  struct victim victim;
+  int failure = start_victim(&victim, arguments[0]), status;
 
-	if (failure)
-		return failure;
-	if (ptrace(PTRACE_ATTACH, victim.pid, 0, 0) || waitpid(victim.pid, &status, 0) < 0 ||
-	    ptrace(PTRACE_DETACH, victim.pid, 0, 0))
-		return give_up("ptrace");
-	return release_victim(&victim);
+  if (failure) return failure;
+  if (ptrace(PTRACE_ATTACH, victim.pid, 0, 0) || waitpid(victim.pid, &status, 0) < 0 ||
+      ptrace(PTRACE_DETACH, victim.pid, 0, 0))
+    return give_up("ptrace");
+  return release_victim(&victim);
 }
 
-static int verb_ptrace_seize(char **arguments)
-{
-	struct victim victim;
-	int failure = start_victim(&victim, arguments[0]);
+static int verb_ptrace_seize(char** arguments) {
+  struct victim victim;
+  int failure = start_victim(&victim, arguments[0]);
 
-	if (failure)
-		return failure;
-	return ptrace(PTRACE_SEIZE, victim.pid, 0, 0) ? give_up("ptrace") : release_victim(&victim);
+  if (failure) return failure;
+  return ptrace(PTRACE_SEIZE, victim.pid, 0, 0) ? give_up("ptrace") : release_victim(&victim);
 }
 
-static int verb_write_memory_file(char **arguments)
-{
-	struct victim victim;
-	int failure = start_victim(&victim, arguments[0]);
-	char path[64];
+static int verb_write_memory_file(char** arguments) {
+  struct victim victim;
+  int failure = start_victim(&victim, arguments[0]);
+  char path[64];
 
-	if (failure)
-		return failure;
-	snprintf(path, sizeof(path), "/proc/%d/mem", victim.pid);
-	return open(path, O_RDWR | O_CLOEXEC) < 0 ? give_up(path) : release_victim(&victim);
+  if (failure) return failure;
+  snprintf(path, sizeof(path), "/proc/%d/mem", victim.pid);
+  return open(path, O_RDWR | O_CLOEXEC) < 0 ? give_up(path) : release_victim(&victim);
 }
 
-static int verb_write_memory(char **arguments)
-{
-	struct victim victim;
-	int failure = start_victim(&victim, arguments[0]);
-	char byte = 0;
-	struct iovec local = { &byte, 1 }, remote = { environ, 1 };
+static int verb_write_memory(char** arguments) {
+  struct victim victim;
+  int failure = start_victim(&victim, arguments[0]);
+  char byte = 0;
+  struct iovec local = {&byte, 1}, remote = {environ, 1};
 
-	if (failure)
-		return failure;
-	/* Whether there is such an address over there does not matter: the permission is asked for first. */
-	if (process_vm_writev(victim.pid, &local, 1, &remote, 1, 0) < 0 && errno != EFAULT)
-		return give_up("process_vm_writev");
-	return release_victim(&victim);
+  if (failure) return failure;
+  /* Whether there is such an address over there does not matter: the permission is asked for first. */
+  if (process_vm_writev(victim.pid, &local, 1, &remote, 1, 0) < 0 && errno != EFAULT)
+    return give_up("process_vm_writev");
+  return release_victim(&victim);
 }
 
 /* Reading state is not writing memory: must cost nothing. */
-static int verb_read_maps(char **arguments)
-{
-	struct victim victim;
-	int failure = start_victim(&victim, arguments[0]), fd;
-	char path[64], byte;
+static int verb_read_maps(char** arguments) {
+  struct victim victim;
+  int failure = start_victim(&victim, arguments[0]), fd;
+  char path[64], byte;
 
-	if (failure)
-		return failure;
-	snprintf(path, sizeof(path), "/proc/%d/maps", victim.pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 || read(fd, &byte, 1) != 1 ? give_up(path) : release_victim(&victim);
+  if (failure) return failure;
+  snprintf(path, sizeof(path), "/proc/%d/maps", victim.pid);
+  fd = open(path, O_RDONLY | O_CLOEXEC);
+  return fd < 0 || read(fd, &byte, 1) != 1 ? give_up(path) : release_victim(&victim);
 }
 
-static int verb_traceme(char **arguments)
-{
-	pid_t child = fork();
+static int verb_traceme(char** arguments) {
+  pid_t child = fork();
 
-	(void)arguments;
-	if (child == 0)
-		_exit(ptrace(PTRACE_TRACEME, 0, 0, 0) ? give_up("ptrace") : call_bpf());
-	return wait_for(child);
+  (void)arguments;
+  if (child == 0) _exit(ptrace(PTRACE_TRACEME, 0, 0, 0) ? give_up("ptrace") : call_bpf());
+  return wait_for(child);
 }
 
 /* Debugged from before its exec on; let go as soon as the kernel reports that. */
-static int verb_exec_traced(char **arguments)
-{
-	pid_t child = fork();
-	int status;
+static int verb_exec_traced(char** arguments) {
+  pid_t child = fork();
+  int status;
 
-	if (child == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, 0, 0))
-			_exit(could_not_try);
-		execv(arguments[0], arguments);
-		_exit(could_not_try);
-	}
-	if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFSTOPPED(status) || ptrace(PTRACE_DETACH, child, 0, 0))
-		return give_up("exec under ptrace");
-	return wait_for(child);
+  if (child == 0) {
+    if (ptrace(PTRACE_TRACEME, 0, 0, 0)) _exit(could_not_try);
+    execv(arguments[0], arguments);
+    _exit(could_not_try);
+  }
+  if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFSTOPPED(status) || ptrace(PTRACE_DETACH, child, 0, 0))
+    return give_up("exec under ptrace");
+  return wait_for(child);
 }
 
 static const struct {
-	const char *name;
-	int (*run)(char **arguments);
+  const char* name;
+  int (*run)(char** arguments);
 } verbs[] = {
-	{ "ask-and-wait", verb_ask_and_wait },
-	{ "call", verb_call },
-	{ "create-map", verb_create_map },
-	{ "exec", verb_exec },
-	{ "exec-in-thread", verb_exec_in_thread },
-	{ "exec-traced", verb_exec_traced },
-	{ "fork", verb_fork },
-	{ "load-program", verb_load_program },
-	{ "make-executable", verb_make_executable },
-	{ "make-writable", verb_make_writable },
-	{ "map-anonymous", verb_map_anonymous },
-	{ "map-anonymous-as-data", verb_map_anonymous_as_data },
-	{ "map-file", verb_map_file },
-	{ "map-file-as-data", verb_map_file_as_data },
-	{ "map-file-writable", verb_map_file_writable },
-	{ "map-memfd", verb_map_memfd },
-	{ "ptrace-attach", verb_ptrace_attach },
-	{ "ptrace-seize", verb_ptrace_seize },
-	{ "read-maps", verb_read_maps },
-	{ "spawn", verb_spawn },
-	{ "thread", verb_thread },
-	{ "thread-maps-file", verb_thread_maps_file },
-	{ "traceme", verb_traceme },
-	{ "unknown-command", verb_unknown_command },
-	{ "vfork-child", verb_vfork_child },
-	{ "vfork-child-maps-file", verb_vfork_child_maps_file },
-	{ "vfork-parent", verb_vfork_parent },
-	{ "victim", verb_victim },
-	{ "wait", verb_wait },
-	{ "watch", verb_watch },
-	{ "write-memory", verb_write_memory },
-	{ "write-memory-file", verb_write_memory_file },
+    {"ask-and-wait", verb_ask_and_wait},
+    {"call", verb_call},
+    {"create-map", verb_create_map},
+    {"exec", verb_exec},
+    {"exec-in-thread", verb_exec_in_thread},
+    {"exec-traced", verb_exec_traced},
+    {"fork", verb_fork},
+    {"load-program", verb_load_program},
+    {"make-executable", verb_make_executable},
+    {"make-writable", verb_make_writable},
+    {"map-anonymous", verb_map_anonymous},
+    {"map-anonymous-as-data", verb_map_anonymous_as_data},
+    {"map-file", verb_map_file},
+    {"map-file-as-data", verb_map_file_as_data},
+    {"map-file-writable", verb_map_file_writable},
+    {"map-memfd", verb_map_memfd},
+    {"ptrace-attach", verb_ptrace_attach},
+    {"ptrace-seize", verb_ptrace_seize},
+    {"read-maps", verb_read_maps},
+    {"spawn", verb_spawn},
+    {"thread", verb_thread},
+    {"thread-maps-file", verb_thread_maps_file},
+    {"traceme", verb_traceme},
+    {"unknown-command", verb_unknown_command},
+    {"vfork-child", verb_vfork_child},
+    {"vfork-child-maps-file", verb_vfork_child_maps_file},
+    {"vfork-parent", verb_vfork_parent},
+    {"victim", verb_victim},
+    {"wait", verb_wait},
+    {"watch", verb_watch},
+    {"write-memory", verb_write_memory},
+    {"write-memory-file", verb_write_memory_file},
 };
 
-int main(int count, char **arguments)
-{
-	size_t i;
+int main(int count, char** arguments) {
+  size_t i;
 
-	for (i = 0; count > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (!strcmp(arguments[1], verbs[i].name))
-			return verbs[i].run(arguments + 2);
-	fprintf(stderr, "usage: witness VERB [ARGUMENT]...; the verbs:\n");
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		fprintf(stderr, "  %s\n", verbs[i].name);
-	return could_not_try;
+  for (i = 0; count > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+    if (!strcmp(arguments[1], verbs[i].name)) return verbs[i].run(arguments + 2);
+  fprintf(stderr, "usage: witness VERB [ARGUMENT]...; the verbs:\n");
+  for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) fprintf(stderr, "  %s\n", verbs[i].name);
+  return could_not_try;
 }

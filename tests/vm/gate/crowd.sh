@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Many at once, and too few signature buffers: nobody is marked wrongly, and nobody is refused for good.
+# shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
 witness=$(command -v witness)
 cd "$work" || exit 2

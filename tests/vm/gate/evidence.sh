@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What makes a file a loader, and what does not, on Debian's own bpftool and on a witness.
+# shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
 witness=$(command -v witness)
 bpftool=$(command -v bpftool)
@@ -76,8 +77,8 @@ padding_certificate() { # COMMENT_BYTES
     -set_serial 1 -addext "nsComment=$(head -c "$1" /dev/zero | tr '\0' x)" -outform DER -out padding.der 2>/dev/null
 }
 make_large() { # SIZE
-  local comment=$(($1 - 1800)) got try
-  for try in $(seq 40); do
+  local comment=$(($1 - 1800)) got
+  for _ in $(seq 40); do
     padding_certificate "$comment"
     got=$(pad_signature "$1" "large-$1.sig" 2>&1) && return 0
     comment=$((comment + $1 - ${got%% *}))

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The gate's own life: loading, refusing to lock out, updating, describing itself, going away; and verdicts over time.
+# shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
 witness=$(command -v witness)
 cd "$work" || exit 2
@@ -49,7 +50,7 @@ use_signed_bpfgate
 # bpftrace without a signature, holding a program and a map.
 bpftrace -e 'interval:s:60 { exit(); }' >bpftrace.log 2>&1 &
 holder=$!
-for _ in $(seq 200); do ls -l /proc/$holder/fd 2>/dev/null | grep -q bpf-map && break; sleep 0.1; done
+for _ in $(seq 200); do readlink /proc/$holder/fd/* 2>/dev/null | grep -q bpf-map && break; sleep 0.1; done
 expect_status 1 "enforcing while an unsigned process holds BPF objects" bpfgate gate load --manifest enforce.json
 expect_output "process $holder .*bpftrace: not-sealed, holds [0-9]+ BPF objects" "it lists the process" \
   bpfgate gate load --manifest enforce.json

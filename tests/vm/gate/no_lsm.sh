@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A kernel whose list of security modules lacks "bpf": said in one line, with the mend.
+# shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
 cd "$work" || exit 2
 make_key loaders

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A mark follows the code: who inherits it, and what takes it away. Each attack stands beside a control.
+# shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
 witness=$(command -v witness)
 preload=$(command -v preload.so)

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # For the scripts that run in guests: keys, manifests, signed copies of real programs, and checks that tell a refusal from a
 # failure. A check is stated once and run twice: without the gate, where everything must be allowed, and with it.

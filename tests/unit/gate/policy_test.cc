@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// A manifest as the records that the BPF programs read.
+#include <catch2/catch_test_macros.hpp>
+
+#include "base/io.h"
+#include "gate/gate.h"
+#include "gate/lockout.h"
+#include "gate/policy.h"
+#include "manifest/manifest.h"
+
+using namespace bpfgate;
+
+namespace {
+
+Result<Bytes> certificate(const std::filesystem::path& path) {
+  return read_file(std::filesystem::path(TEST_CERTIFICATES) / path.filename(), 65536);
+}
+
+manifest::Manifest parse(const std::string& text) {
+  auto parsed = manifest::parse(text, "/test/policy.json", certificate);
+  if (!parsed) FAIL(parsed.error().message);
+  return *parsed;
+}
+
+const std::string digest = std::string(64, 'a');
+
+// The keyrings of a compiled policy need a kernel with asymmetric keys, so that signers are for the VM tests.
+manifest::Manifest sample(const std::string& default_grant = "none") {
+  return parse(R"({"bpfgate": 1, "name": "sample", "sequence": 7, "mode": "enforce",
+    "digests": [{"kind": "fsverity", "digest": "sha256:)" +
+               digest + R"(", "grant": "maps"}],
+    "grants": {"maps": {"commands": ["map_create", "prog_load"]}},
+    "default": {"grant": ")" +
+               default_grant + R"("}})");
+}
+
+}  // namespace
+
+TEST_CASE("a policy's header says what it is") {
+  auto policy = gate::compile(sample("inspect"));
+  REQUIRE(policy);
+  CHECK(policy->header.mode == GATE_MODE_ENFORCE);
+  CHECK(policy->header.sequence == 7);
+  CHECK(std::string(policy->header.name) == "sample");
+  CHECK(policy->header.digest_count == 1);
+  CHECK(policy->header.generation == GATE_NO_GENERATION);
+  CHECK(policy->header.default_commands == manifest::grant_inspect().commands);
+  CHECK(std::string(policy->grants.at(policy->header.default_grant).name) == "inspect");
+  CHECK(to_hex(policy->header.hash) == gate::policy_hash(sample("inspect")));
+}
+
+TEST_CASE("a listed digest points to its grant, and the grant has its commands and no other") {
+  auto policy = gate::compile(sample());
+  REQUIRE(policy);
+  REQUIRE(policy->digests.size() == 1);
+  const auto& [listed, value] = policy->digests.front();
+  CHECK(listed.algorithm == 1);
+  CHECK(listed.size == 32);
+  CHECK(to_hex({listed.value, 32}) == digest);
+  CHECK(value.role == GATE_ROLE_LOADER);
+  const gate_grant& grant = policy->grants.at(value.grant);
+  CHECK(std::string(grant.name) == "maps");
+  CHECK(grant.commands == (1ULL << 0 | 1ULL << 5));  // BPF_MAP_CREATE, BPF_PROG_LOAD (include/uapi/linux/bpf.h)
+}
+
+TEST_CASE("judging offline trusts the manifest's signers, in their roles") {
+  auto offline = gate::offline_trust(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
+    {"name": "loaders", "role": "loader", "certificate": "loader.pem", "grant": "full"},
+    {"name": "libraries", "role": "library", "certificate": "library.pem"}]})"));
+  REQUIRE(offline);
+  REQUIRE(offline->trust.signers.size() == 2);
+  CHECK(offline->trust.signers[0].role == evidence::Role::Loader);
+  CHECK(offline->trust.signers[0].grant == "full");
+  CHECK(offline->trust.signers[0].certificate->subject() != offline->trust.signers[1].certificate->subject());
+  CHECK(offline->trust.signers[1].role == evidence::Role::Library);
+}
+
+TEST_CASE("a certificate that is none is named, with its signer, before anything is made in the kernel") {
+  auto manifest = parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
+    {"name": "loaders", "role": "loader", "certificate": "digests", "grant": "full"}]})");
+  auto policy = gate::compile(manifest);
+  REQUIRE_FALSE(policy);
+  CHECK(policy.error().kind == ErrorKind::Key);
+  CHECK(policy.error().message.find("/test/digests (signer loaders)") != std::string::npos);
+}
+
+TEST_CASE("equal policies have equal hashes, different ones have not") {
+  CHECK(gate::policy_hash(sample()) == gate::policy_hash(sample()));
+  CHECK(gate::policy_hash(sample()) != gate::policy_hash(sample("inspect")));
+}
+
+TEST_CASE("this program, unsigned, would be locked out by a policy that grants nothing") {
+  auto locked_out = gate::locked_out_by(sample());
+  REQUIRE(locked_out);
+  REQUIRE_FALSE(locked_out->empty());
+  CHECK(locked_out->front().pid == 0);
+  CHECK(locked_out->front().reason == "not-sealed");
+}
+
+TEST_CASE("a default grant of everything locks nobody out") {
+  auto locked_out = gate::locked_out_by(sample("full"));
+  REQUIRE(locked_out);
+  CHECK(locked_out->empty());
+}

@@ -66,7 +66,7 @@ struct {
 
 struct gate_judgement {
 	__u64 generation; /* of the policy it was made under */
-	__u64 commands;	/* what the loader may do; 0 for all else */
+	__u64 commands; /* what the loader may do; 0 for all else */
 	__u32 verdict;    /* enum gate_verdict */
 	__u32 reason;     /* enum gate_reason */
 	__u32 grant;

@@ -5,6 +5,7 @@
  *   bprm_creds_from_file     judges the file that is about to become the process; asks for AT_SECURE
  *   bprm_committed_creds     makes that judgement the process's mark
  *   task_alloc               hands the mark on to a child process
+ *   sched_process_fork       (a tracepoint) hands on what tainted the parent meanwhile
  *   mmap_file, file_mprotect take it away when unproven code comes in
  *   ptrace_access_check,
  *   ptrace_traceme           the same for debuggers and their like
@@ -87,7 +88,25 @@ int BPF_PROG(gate_fork, struct task_struct *task, unsigned long clone_flags, int
 	child = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!child)
 		return -ENOMEM;
-	inherit(&child->mark, &parent->mark, current_task->tgid, shares_memory);
+	inherit(&child->mark, parent, current_task->tgid, shares_memory);
+	return 0;
+}
+
+/*
+ * Between gate_fork and the copying of the memory another thread may have brought code in, and tainted the parent only.
+ * Here the child has its memory, but has not run yet (kernel_clone() in kernel/fork.c). No LSM hook comes this late.
+ */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(gate_forked, struct task_struct *parent, struct task_struct *child)
+{
+	struct gate_task *from, *to;
+
+	if (child->tgid == parent->tgid)
+		return 0;
+	from = bpf_task_storage_get(&tasks, parent->group_leader, 0, 0);
+	to = bpf_task_storage_get(&tasks, child, 0, 0);
+	if (from && to && READ_ONCE(from->mark.taint))
+		__sync_val_compare_and_swap(&to->mark.taint, 0, from->mark.taint);
 	return 0;
 }
 
@@ -268,8 +287,6 @@ static __noinline int judge_running(struct gate_task *process, struct gate_judge
 	struct gate_task *thread = current_thread();
 	struct file *file;
 
-	__builtin_memset(judgement, 0, sizeof(*judgement));
-	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
 	if (!thread || !bpf_ksym_exists(bpf_get_task_exe_file))
 		return 0;
 	file = bpf_get_task_exe_file(bpf_get_current_task_btf());
@@ -279,23 +296,15 @@ static __noinline int judge_running(struct gate_task *process, struct gate_judge
 	bpf_put_file(file);
 	if (judgement->verdict == GATE_VERDICT_LIBRARY)
 		conclude(judgement, GATE_VERDICT_LIBRARY, GATE_REASON_NOT_A_LOADER);
-	if (process->mark.state == GATE_IMAGE_INHERITED) {
-		process->mark.digest = thread->message.digest;
-	} else if (!same_digest(&process->mark.digest, &thread->message.digest)) {
+	if (process->mark.state != GATE_IMAGE_INHERITED &&
+	    !same_digest(&process->mark.digest, &thread->message.digest)) {
 		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_EXE_CHANGED);
 		judgement->commands = 0;
 	}
+	if (judgement->verdict == GATE_VERDICT_UNKNOWN)
+		judgement->generation = GATE_NO_GENERATION; /* the next call asks again */
+	set_judgement(process, judgement, &thread->message.digest);
 	return 0;
-}
-
-static __always_inline void judge_again(struct gate_task *process)
-{
-	struct gate_judgement judgement;
-
-	judge_running(process, &judgement);
-	if (judgement.verdict == GATE_VERDICT_UNKNOWN)
-		judgement.generation = GATE_NO_GENERATION; /* the next call asks again */
-	set_commands(process, &judgement);
 }
 
 static __always_inline bool needs_judging(const struct gate_mark *mark)
@@ -356,9 +365,10 @@ static __noinline int refuse(struct gate_task *process, __u32 command, __u32 pro
 static __noinline int decide_slowly(__u32 command, __u32 program_type)
 {
 	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct gate_judgement judgement;
 
 	if (process && needs_judging(&process->mark)) {
-		judge_again(process);
+		judge_running(process, &judgement);
 		if (mark_allows(&process->mark, command))
 			return 0;
 	}

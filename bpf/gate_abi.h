@@ -112,7 +112,7 @@ struct gate_about {
 /* One per bank, in map `policies`. */
 struct gate_policy {
 	__u64 generation; /* must equal the generation that selected the bank */
-	__u64 sequence;	/* of the manifest */
+	__u64 sequence; /* of the manifest */
 	__u64 default_commands; /* what processes without a mark may do: bit N is bpf command N */
 	__u32 mode;	    /* enum gate_mode */
 	__u32 signer_count;
@@ -155,7 +155,7 @@ struct gate_counters {
 	__u64 would_refuse;
 	__u64 tainted;
 	__u64 lost_events;  /* the ring buffer was full */
-	__u64 verified;	/* PKCS#7 verifications */
+	__u64 verified; /* PKCS#7 verifications */
 	__u64 cached;	      /* verdicts answered from an inode */
 	__u64 scratch_waits;
 	__u64 scratch_exhausted;

@@ -33,7 +33,7 @@
 #define CLONE_VM 0x00000100
 #define CLONE_THREAD 0x00010000
 #define LSM_UNSAFE_PTRACE 2	    /* include/linux/security.h */
-#define PTRACE_MODE_ATTACH 0x02	/* include/linux/ptrace.h */
+#define PTRACE_MODE_ATTACH 0x02 /* include/linux/ptrace.h */
 #define FS_VERITY_HASH_ALG_SHA256 1
 #define FS_VERITY_HASH_ALG_SHA512 2
 

@@ -60,13 +60,11 @@ static __always_inline bool is_watched(const struct gate_mark *mark)
 
 static __always_inline __u32 event_flags(const struct gate_mark *mark)
 {
-	if (mark->state == GATE_IMAGE_INHERITED)
-		return GATE_EVENT_PRE_EXISTING;
-	return 0;
+	return mark->image ? 0 : GATE_EVENT_PRE_EXISTING;
 }
 
 /*
- * The fast path of bpf(2). `generation` is read before `commands`, and set_commands() stores them in the opposite
+ * The fast path of bpf(2). `generation` is read before `commands`, and set_judgement() stores them in the opposite
  * order, so that a generation is never seen with the commands of an older one.
  */
 static __always_inline bool mark_allows(const struct gate_mark *mark, __u32 command)
@@ -124,13 +122,22 @@ static __always_inline void mark_from(struct gate_mark *mark, const struct gate_
 		mark->reason = GATE_REASON_NOT_A_LOADER;
 }
 
-static __always_inline void set_commands(struct gate_task *state, const struct gate_judgement *judgement)
+/*
+ * A new judgement of a running process. One that is older than the gate becomes watched here, so that any later
+ * judgement finds the digest of this one, or unproven for good.
+ */
+static __always_inline void set_judgement(struct gate_task *state, const struct gate_judgement *judgement,
+					  const struct gate_digest *digest)
 {
 	struct gate_mark *mark = &state->mark;
 
 	bpf_spin_lock(&state->lock);
 	WRITE_ONCE(mark->generation, GATE_NO_GENERATION);
 	barrier();
+	if (mark->state == GATE_IMAGE_INHERITED && judgement->verdict != GATE_VERDICT_UNKNOWN) {
+		mark->state = digest->size ? GATE_IMAGE_WATCHED : GATE_IMAGE_UNPROVEN;
+		mark->digest = *digest;
+	}
 	mark->verdict = judgement->verdict;
 	mark->reason = judgement->reason;
 	mark->grant = judgement->grant;
@@ -190,15 +197,20 @@ static __always_inline void taint_current(struct gate_task *process, __u32 reaso
 }
 
 /* What a new process takes over from the one that made it: see gate_fork in gate.bpf.c. */
-static __always_inline void inherit(struct gate_mark *child, const struct gate_mark *parent, __u32 parent_tgid,
+static __always_inline void inherit(struct gate_mark *child, struct gate_task *parent, __u32 parent_tgid,
 				    bool shares_memory)
 {
-	*child = *parent;
+	__u32 owner_tgid = parent->mark.owner_tgid;
+	__u64 owner_image = parent->mark.owner_image;
+
+	bpf_spin_lock(&parent->lock);
+	*child = parent->mark;
+	bpf_spin_unlock(&parent->lock);
 	child->owner_tgid = 0;
 	if (!shares_memory)
 		return;
-	child->owner_tgid = parent->owner_tgid ? parent->owner_tgid : parent_tgid;
-	child->owner_image = parent->owner_tgid ? parent->owner_image : parent->image;
+	child->owner_tgid = owner_tgid ? owner_tgid : parent_tgid;
+	child->owner_image = owner_tgid ? owner_image : child->image;
 	child->state = GATE_IMAGE_UNPROVEN;
 	child->reason = GATE_REASON_SHARED_MEMORY;
 	child->commands = 0;

@@ -31,7 +31,8 @@ Result<Bytes> from_hex(std::string_view text) {
   for (size_t i = 0; i < text.size(); i += 2) {
     int high = nibble(text[i]);
     int low = nibble(text[i + 1]);
-    if (high < 0 || low < 0) return fail(ErrorKind::Invalid, "not a hexadecimal digit at position " + std::to_string(i));
+    if (high < 0 || low < 0)
+      return fail(ErrorKind::Invalid, "not a hexadecimal digit at position " + std::to_string(i));
     bytes.push_back(static_cast<uint8_t>(high << 4 | low));
   }
   return bytes;

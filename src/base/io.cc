@@ -34,8 +34,9 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
 Failure xattr_failure(const char* verb, const char* name) {
   int code = errno;
   if (code == ENOTSUP) {
-    Failure failure = fail(ErrorKind::Unsupported, std::string("this file system has no extended attributes (") + name + ")",
-                           "use ext4, f2fs, btrfs or xfs, or a detached signature");
+    Failure failure =
+        fail(ErrorKind::Unsupported, std::string("this file system has no extended attributes (") + name + ")",
+             "use ext4, f2fs, btrfs or xfs, or a detached signature");
     return failure;
   }
   return fail_errno(std::string(verb) + " " + name, code);

@@ -58,13 +58,13 @@ inline Failure fail_errno(std::string_view what, int code = errno) {
 #define BPFGATE_CONCAT(a, b) BPFGATE_CONCAT_(a, b)
 
 // TRY(expr): return the error of a Result<> from the enclosing function.
-#define TRY(expr)                                                             \
-  if (auto try_result_ = (expr); !try_result_) [[unlikely]]                   \
+#define TRY(expr)                                           \
+  if (auto try_result_ = (expr); !try_result_) [[unlikely]] \
   return std::unexpected(std::move(try_result_).error())
 
 // TRY_ASSIGN(auto x, expr): the same, and bind the value on success.
-#define TRY_ASSIGN(declaration, expr)                                                        \
-  auto BPFGATE_CONCAT(try_result_, __LINE__) = (expr);                                       \
-  if (!BPFGATE_CONCAT(try_result_, __LINE__)) [[unlikely]]                                   \
-    return std::unexpected(std::move(BPFGATE_CONCAT(try_result_, __LINE__)).error());        \
+#define TRY_ASSIGN(declaration, expr)                                                 \
+  auto BPFGATE_CONCAT(try_result_, __LINE__) = (expr);                                \
+  if (!BPFGATE_CONCAT(try_result_, __LINE__)) [[unlikely]]                            \
+    return std::unexpected(std::move(BPFGATE_CONCAT(try_result_, __LINE__)).error()); \
   declaration = std::move(*BPFGATE_CONCAT(try_result_, __LINE__))

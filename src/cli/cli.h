@@ -11,7 +11,7 @@ namespace bpfgate::cli {
 
 enum ExitStatus : int {
   exit_good = 0,
-  exit_refused = 1,      // something was refused, bad or failed
+  exit_refused = 1,  // something was refused, bad or failed
   exit_usage = 2,
   exit_unsupported = 3,  // not supported here: kernel, file system, LSM list
   exit_key = 4,          // key, certificate, token or PIN

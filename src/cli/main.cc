@@ -39,12 +39,16 @@ int run(int argc, char** argv) {
 
 int exit_status_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::Usage: return exit_usage;
-    case ErrorKind::Unsupported: return exit_unsupported;
-    case ErrorKind::Key: return exit_key;
+    case ErrorKind::Usage:
+      return exit_usage;
+    case ErrorKind::Unsupported:
+      return exit_unsupported;
+    case ErrorKind::Key:
+      return exit_key;
     case ErrorKind::Failed:
     case ErrorKind::Invalid:
-    case ErrorKind::Refused: return exit_refused;
+    case ErrorKind::Refused:
+      return exit_refused;
   }
   return exit_refused;
 }

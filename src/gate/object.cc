@@ -62,8 +62,8 @@ std::vector<std::string> programs_for(const Kernel& kernel) {
     programs.emplace_back("gate_post_setxattr");
     programs.emplace_back("gate_post_removexattr");
   }
-  for (const char* name :
-       {"gate_mmap", "gate_mprotect", "gate_ptrace", "gate_traceme", "gate_fork", "gate_exec", "gate_exec_done"})
+  for (const char* name : {"gate_mmap", "gate_mprotect", "gate_ptrace", "gate_traceme", "gate_forked", "gate_fork",
+                           "gate_exec", "gate_exec_done"})
     programs.emplace_back(name);
   programs.emplace_back(kernel.bpf_hook_has_kernel_argument ? "gate_bpf" : "gate_bpf_3");
   return programs;
@@ -107,7 +107,7 @@ PolicyMaps Object::policy_maps() const {
 Result<> Object::attach(const std::string& program, const std::filesystem::path& pin_directory) {
   bpf_program* found = bpf_object__find_program_by_name(skeleton_->obj, program.c_str());
   if (found == nullptr) return fail(ErrorKind::Failed, "this build has no program " + program);
-  std::unique_ptr<bpf_link, Deleter> link(bpf_program__attach_lsm(found));
+  std::unique_ptr<bpf_link, Deleter> link(bpf_program__attach(found));
   if (!link) return libbpf_failure("attach " + program);
   links_.push_back(std::move(link));
   if (bpf_link__pin(links_.back().get(), link_path(pin_directory, program).c_str()) != 0)

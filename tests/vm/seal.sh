@@ -113,6 +113,7 @@ check_again() {
 }
 
 check_writers() {
+  local written
   file busy 5000
   exec 8>>busy
   expect 1 'a writer that stays' bpfgate seal busy
@@ -126,11 +127,15 @@ check_writers() {
   exec 8>>passing
   bpfgate seal passing >.out 2>.err 8>&- &
   check 'seal waits for the writer' sleeps $!
+  printf 'last words' >&8
+  written=$(stat -c %y passing)
   exec 8>&-
   status=0
   wait $! || status=$?
   check 'a writer that passes: exit status 0' [ "$status" = 0 ]
   check 'sealed in the end' is_sealed passing
+  check 'with all that was written' [ "$(tail -c 10 passing)" = 'last words' ]
+  check 'mtime is that of the last write' [ "$(stat -c %y passing)" = "$written" ]
 
   cp /bin/sleep program
   ./program 60 &

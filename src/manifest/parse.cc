@@ -83,7 +83,7 @@ class Parser {
   }
 
   Result<> read_grants(const Place& root) {
-    for (Grant grant : {grant_none(), grant_inspect(), grant_full()}) manifest_.grants[grant.name] = grant;
+    for (const Grant& grant : {grant_none(), grant_inspect(), grant_full()}) manifest_.grants[grant.name] = grant;
     auto place = root.optional_member("grants");
     if (!place) return {};
     TRY_ASSIGN(auto members, place->members(kMaxGrants - manifest_.grants.size()));
@@ -140,6 +140,7 @@ class Parser {
 
   Result<std::string> read_grant_name(const Place& place) {
     std::vector<std::string_view> known;
+    known.reserve(manifest_.grants.size());
     for (const auto& [name, grant] : manifest_.grants) known.emplace_back(name);
     TRY_ASSIGN(size_t index, place.word("grant", known));
     return std::string(known[index]);

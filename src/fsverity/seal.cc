@@ -103,13 +103,16 @@ Failure enable_failure(int fd, int code, const Parameters& parameters) {
 // A writer that is just closing, and another sealer, pass by themselves.
 bool may_pass(int code) { return code == ETXTBSY || code == EBUSY; }
 
-int enable_patiently(int fd, const Parameters& parameters) {
+// `before` is the file as it was at the last try: a writer that was waited for has changed it since the first one, and
+// its times are the ones to keep.
+Result<int> enable_patiently(int fd, const Parameters& parameters, struct stat& before) {
   libfsverity_merkle_tree_params library = library_parameters(parameters, 0);
   int code = 0;
   for (int attempt = 0; attempt < seal_tries; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(seal_pause);
+    if (::fstat(fd, &before) != 0) return fail_errno("fstat");
     code = -libfsverity_enable(fd, &library);
-    if (!may_pass(code)) return code;
+    if (!may_pass(code)) break;
   }
   return code;
 }
@@ -137,11 +140,10 @@ Result<> restore_times(int fd, const struct stat& before) {
 
 Result<Sealing> seal_open_file(int fd, const Parameters& parameters) {
   TRY(regular_file_size(fd));
-  struct stat before;
-  if (::fstat(fd, &before) != 0) return fail_errno("fstat");
   TRY_ASSIGN(std::optional<Digest> existing, measure(fd));
   if (existing) return compare_with_existing(fd, std::move(*existing), parameters);
-  int code = enable_patiently(fd, parameters);
+  struct stat before = {};
+  TRY_ASSIGN(int code, enable_patiently(fd, parameters, before));
   if (code != 0 && code != EEXIST) return enable_failure(fd, code, parameters);
   TRY_ASSIGN(Digest digest, measure_sealed(fd));
   if (code == EEXIST) return compare_with_existing(fd, std::move(digest), parameters);

@@ -2,9 +2,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "cli/batch.h"
-#include "cli/cli.h"
-#include "cli/output.h"
+#include "cli/file_batch.h"
 #include "cli/tree_options.h"
 #include "sign/sign.h"
 
@@ -44,35 +42,30 @@ Result<Work> prepare(const AttachOptions& options, size_t file_count) {
   return work;
 }
 
-Result<> attach_one(const std::string& file, const Work& work, const AttachOptions& options) {
+// The sidecar, once it is attached.
+Result<std::filesystem::path> attach_one(const std::string& file, const Work& work, const AttachOptions& options) {
   sign::Attachment attachment;
   attachment.sidecar = sidecar_for(file, options);
   attachment.certificate = work.certificate ? &*work.certificate : nullptr;
   attachment.parameters = work.parameters;
-  return sign::attach(file, attachment);
-}
-
-Json entry_of(const std::string& file, const Result<>& done, const AttachOptions& options) {
-  Json entry = {{"path", file}, {"sidecar", sidecar_for(file, options).string()}};
-  if (!done) entry["error"] = json_of(done.error());
-  return entry;
+  TRY(sign::attach(file, attachment));
+  return attachment.sidecar;
 }
 
 Result<int> run(const AttachOptions& options) {
-  TRY_ASSIGN(std::vector<std::string> files, collect_files(options.batch));
-  TRY_ASSIGN(Work work, prepare(options, files.size()));
-  int status = exit_good;
-  Json entries = Json::array();
-  parallel_for_each(
-      files, options.batch.jobs, [&](const std::string& file) { return attach_one(file, work, options); },
-      [&](const std::string& file, const Result<>& done) {
-        if (!done) status = combine_status(status, report(done.error()));
-        if (options.json) entries.push_back(entry_of(file, done, options));
-        if (done && !options.json) std::printf("attached %s %s\n", sidecar_for(file, options).c_str(), file.c_str());
-      });
-  if (options.json) print_json_list("attach", "files", std::move(entries));
-  TRY(flush_output());
-  return status;
+  TRY_ASSIGN(const std::vector<std::string> files, collect_files(options.batch));
+  TRY_ASSIGN(const Work work, prepare(options, files.size()));
+  const FileBatch<std::filesystem::path> batch{
+      .command = "attach",
+      .work = [&](const std::string& file) { return attach_one(file, work, options); },
+      .status_of = [](const std::filesystem::path&) { return exit_good; },
+      .print =
+          [&](const std::string& file, const std::filesystem::path& sidecar) {
+            if (!options.json) std::printf("attached %s %s\n", sidecar.c_str(), file.c_str());
+          },
+      .describe = [](Json& entry, const std::filesystem::path& sidecar) { entry["sidecar"] = sidecar.string(); },
+  };
+  return run_batch(files, options.batch.jobs, options.json, batch);
 }
 
 void add_options(CLI::App& app, AttachOptions& options) {

@@ -2,9 +2,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "cli/batch.h"
-#include "cli/cli.h"
-#include "cli/output.h"
+#include "cli/file_batch.h"
 #include "cli/sidecars.h"
 #include "sign/sign.h"
 
@@ -17,28 +15,27 @@ struct DetachOptions {
   bool json = false;
 };
 
-Json entry_of(const std::string& file, const Result<>& done, const DetachOptions& options) {
-  Json entry = {{"path", file}, {"sidecar", sign::sidecar_of(file, options.directory).string()}};
-  if (!done) entry["error"] = json_of(done.error());
-  return entry;
+// The sidecar, once the signature is in it.
+Result<std::filesystem::path> detach_one(const std::string& file, const DetachOptions& options) {
+  std::filesystem::path sidecar = sign::sidecar_of(file, options.directory);
+  TRY(sign::detach(file, sidecar));
+  return sidecar;
 }
 
 Result<int> run(const DetachOptions& options) {
-  TRY_ASSIGN(std::vector<std::string> files, collect_files(options.batch));
+  TRY_ASSIGN(const std::vector<std::string> files, collect_files(options.batch));
   TRY(prepare_sidecars(files, options.directory));
-  int status = exit_good;
-  Json entries = Json::array();
-  auto sidecar = [&](const std::string& file) { return sign::sidecar_of(file, options.directory); };
-  parallel_for_each(
-      files, options.batch.jobs, [&](const std::string& file) { return sign::detach(file, sidecar(file)); },
-      [&](const std::string& file, const Result<>& done) {
-        if (!done) status = combine_status(status, report(done.error()));
-        if (options.json) entries.push_back(entry_of(file, done, options));
-        if (done && !options.json) std::printf("detached %s %s\n", sidecar(file).c_str(), file.c_str());
-      });
-  if (options.json) print_json_list("detach", "files", std::move(entries));
-  TRY(flush_output());
-  return status;
+  const FileBatch<std::filesystem::path> batch{
+      .command = "detach",
+      .work = [&](const std::string& file) { return detach_one(file, options); },
+      .status_of = [](const std::filesystem::path&) { return exit_good; },
+      .print =
+          [&](const std::string& file, const std::filesystem::path& sidecar) {
+            if (!options.json) std::printf("detached %s %s\n", sidecar.c_str(), file.c_str());
+          },
+      .describe = [](Json& entry, const std::filesystem::path& sidecar) { entry["sidecar"] = sidecar.string(); },
+  };
+  return run_batch(files, options.batch.jobs, options.json, batch);
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <unistd.h>
+
 #include <cstdio>
 #include <memory>
 
@@ -139,10 +141,11 @@ Tally sign_files(const std::vector<std::string>& files, const Work& work, const 
                  NeededLibraries& needed) {
   Tally tally;
   Progress progress(files.size());
+  const bool is_on_terminal = ::isatty(STDOUT_FILENO) == 1;
   parallel_for_each(
       files, options.batch.jobs, [&](const std::string& file) { return sign_one(file, work, options); },
       [&](const std::string& file, const Result<Outcome>& outcome) {
-        if (!outcome) progress.clear();
+        if (!outcome || is_on_terminal) progress.clear();  // what is printed would land on its line
         emit(file, outcome, options, tally);
         if (outcome) needed.add(file, outcome->closure);
         progress.count(outcome.has_value());
@@ -179,6 +182,7 @@ void print_object(Tally& tally, LibrarySummary& libraries, const NeededLibraries
   output["files"] = std::move(tally.entries);
   output["libraries"] = std::move(libraries.entries);
   output["missing_libraries"] = needed.missing();
+  output["libraries_by_origin_only"] = needed.by_origin_only();
   output["signed"] = tally.good;
   output["failed"] = tally.failed;
   output["libraries_signed"] = libraries.signed_now;

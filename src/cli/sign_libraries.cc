@@ -60,19 +60,25 @@ void print_unsigned(const std::vector<std::string>& lines) {
 void print_missing(const NeededLibraries& needed) {
   for (const auto& [name, loaders] : needed.missing())
     std::fprintf(stderr, "bpfgate: %s needs %s, which is not on this host\n", loaders.front().c_str(), name.c_str());
+  for (const auto& [name, loaders] : needed.by_origin_only())
+    std::fprintf(stderr,
+                 "bpfgate: %s finds %s through $ORIGIN only, which does not count in a loader: it would not start\n"
+                 "  link it with an absolute run path\n",
+                 loaders.front().c_str(), name.c_str());
 }
 
 }  // namespace
 
 void NeededLibraries::add(const std::string& loader, const sign::Closure& closure) {
   std::error_code error;
-  loaders_[std::filesystem::canonical(loader, error).string()] = true;
+  loaders_.insert(std::filesystem::canonical(loader, error).string());
   for (const std::filesystem::path& library : closure.libraries) {
     std::vector<std::string>& users = users_[library.string()];
     if (users.empty()) paths_.push_back(library.string());
     users.push_back(loader);
   }
   for (const std::string& name : closure.missing) missing_[name].push_back(loader);
+  for (const std::string& name : closure.by_origin_only) by_origin_only_[name].push_back(loader);
 }
 
 LibrarySummary process_libraries(const NeededLibraries& needed, const LibraryWork& work) {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,20 +19,25 @@ namespace bpfgate::cli {
 // The libraries of all loaders of a run, each once, in the order they were found.
 class NeededLibraries {
  public:
+  using Users = std::map<std::string, std::vector<std::string>>;  // library to loaders
+
   void add(const std::string& loader, const sign::Closure& closure);
 
   [[nodiscard]] const std::vector<std::string>& paths() const { return paths_; }
   [[nodiscard]] const std::vector<std::string>& needed_by(const std::string& path) const { return users_.at(path); }
   // Names that no file answers to, and the loaders that need them.
-  [[nodiscard]] const std::map<std::string, std::vector<std::string>>& missing() const { return missing_; }
+  [[nodiscard]] const Users& missing() const { return missing_; }
+  // Names that only $ORIGIN leads to, which does not count in a loader.
+  [[nodiscard]] const Users& by_origin_only() const { return by_origin_only_; }
   // A loader of this run proves itself as a library too; its one xattr must not be replaced.
   [[nodiscard]] bool is_loader(const std::string& path) const { return loaders_.contains(path); }
 
  private:
   std::vector<std::string> paths_;
-  std::map<std::string, std::vector<std::string>> users_;
-  std::map<std::string, std::vector<std::string>> missing_;
-  std::map<std::string, bool> loaders_;
+  Users users_;
+  Users missing_;
+  Users by_origin_only_;
+  std::set<std::string> loaders_;
 };
 
 struct LibraryWork {

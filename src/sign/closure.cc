@@ -49,20 +49,33 @@ std::string expand(std::string text, const fs::path& origin) {
   return text;
 }
 
-std::vector<fs::path> expand_list(const std::string& list, const fs::path& origin) {
-  std::vector<fs::path> directories;
-  for (std::string& part : split(list, ":")) directories.emplace_back(expand(std::move(part), origin));
-  return directories;
+struct Directory {
+  fs::path path;
+  bool is_ignored = false;  // in a program with AT_SECURE
+};
+
+// glibc trusts $ORIGIN of a program with AT_SECURE only where it leads below its own directories (is_trusted_path).
+bool is_trusted(const fs::path& path) {
+  std::string normal = (path / "").lexically_normal().string();
+  constexpr std::string_view trusted[] = {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"};
+  return std::any_of(std::begin(trusted), std::end(trusted), [&](auto prefix) { return normal.starts_with(prefix); });
+}
+
+void append(const std::string& list, const Object& object, std::vector<Directory>& directories) {
+  const bool is_program = object.parent == nullptr;
+  for (const std::string& part : split(list, ":")) {
+    fs::path path = expand(part, object.origin);
+    directories.push_back({path, is_program && path != part && !is_trusted(path)});
+  }
 }
 
 // DT_RUNPATH silences every DT_RPATH, and is not inherited.
-std::vector<fs::path> own_directories(const Object& object) {
-  if (!object.elf.runpath.empty()) return expand_list(object.elf.runpath, object.origin);
-  std::vector<fs::path> directories;
+std::vector<Directory> own_directories(const Object& object) {
+  std::vector<Directory> directories;
+  append(object.elf.runpath, object, directories);
+  if (!object.elf.runpath.empty()) return directories;
   for (const Object* at = &object; at != nullptr; at = at->parent.get()) {
-    if (!at->elf.runpath.empty()) continue;
-    std::vector<fs::path> more = expand_list(at->elf.rpath, at->origin);
-    directories.insert(directories.end(), more.begin(), more.end());
+    if (at->elf.runpath.empty()) append(at->elf.rpath, *at, directories);
   }
   return directories;
 }
@@ -126,10 +139,20 @@ class Resolver {
   }
 
   bool search(const ObjectPtr& object, const std::string& name) {
-    for (const fs::path& directory : own_directories(*object)) {
-      if (keep_from(directory, name, object)) return true;
+    const std::vector<Directory> own = own_directories(*object);
+    for (const Directory& directory : own) {
+      if (!directory.is_ignored && keep_from(directory.path, name, object)) return true;
     }
-    if (object->elf.ignores_default_directories) return false;
+    if (!object->elf.ignores_default_directories && search_defaults(object, name)) return true;
+    for (const Directory& directory : own) {
+      if (!directory.is_ignored || !keep_from(directory.path, name, object)) continue;
+      closure_.by_origin_only.push_back(name);
+      return true;
+    }
+    return false;
+  }
+
+  bool search_defaults(const ObjectPtr& object, const std::string& name) {
     bool found = false;
     for (const std::string& path : host_cache().find(name)) found |= keep(path, object);
     if (found) return true;

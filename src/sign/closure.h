@@ -22,6 +22,10 @@ struct Closure {
   // host has variants of a library for newer CPUs (glibc-hwcaps) all are here: another host may map another one.
   std::vector<std::filesystem::path> libraries;
   std::vector<std::string> missing;  // needed names that no file on this host answers to
+  // Needed names that are found only through $ORIGIN in the program's own run path. The dynamic linker ignores that in
+  // a program with AT_SECURE, which the gate sets: as a loader the program would not start. (They are in `libraries`
+  // too.)
+  std::vector<std::string> by_origin_only;
 };
 
 // Empty for what is not a dynamic program: static ones, libraries without PT_INTERP needing nothing, other files.

@@ -52,6 +52,18 @@ err 'main needs libtwo.so, which is not on this host'
 setfattr -x user.bpf_prog_sig libone.so
 expect 1 "${sign[@]}" "${with[@]}" --detached --output-dir /proc/self main
 
+# A program that relies on $ORIGIN runs as it is, but not once it is a loader.
+mkdir own
+echo 'int two(void); void _start(void) { two(); for (;;) {} }' >origin.c
+build -shared -o own/libthree.so two.c -Wl,-soname,libthree.so
+# shellcheck disable=SC2016
+build -pie -o origin origin.c -Lown -lthree '-Wl,-rpath,$ORIGIN/own' -Wl,--dynamic-linker="$PWD/ld.so"
+expect 0 "${sign[@]}" origin
+# shellcheck disable=SC2016
+err 'origin finds libthree.so through $ORIGIN only'
+expect 0 "${sign[@]}" --json origin
+json 'o["libraries_by_origin_only"] == {"libthree.so": ["origin"]} and o["missing_libraries"] == {}'
+
 # The host's own libraries, detached: a real program's closure, nothing of the host touched.
 expect 0 "${sign[@]}" "${with[@]}" --detached --output-dir out /usr/bin/openssl
 [ -s out/openssl.bpfsig ] || fail "no signature of the loader"

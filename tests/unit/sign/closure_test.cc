@@ -87,6 +87,19 @@ TEST_CASE("RUNPATH with $ORIGIN is for the direct needs, RPATH for those below t
   CHECK(closure.missing == (is_rpath ? std::vector<std::string>{} : std::vector<std::string>{"libtwo.so"}));
 }
 
+TEST_CASE("$ORIGIN of the program itself does not count in a loader, a library's does") {
+  Bench bench;
+  build_chain(bench, "'-Wl,-rpath,$ORIGIN/lib'", "'-Wl,-rpath,$ORIGIN/../sub'");
+  Closure closure = closure_of(bench / "main").value();
+  CHECK(closure.by_origin_only == std::vector<std::string>{"libone.so"});
+  CHECK(has(closure, bench / "lib/libone.so"));
+
+  build_chain(bench, "-Wl,-rpath," + (bench / "lib"), "'-Wl,-rpath,$ORIGIN/../sub'");
+  closure = closure_of(bench / "main").value();
+  CHECK(closure.by_origin_only.empty());
+  CHECK(has(closure, bench / "sub/libtwo.so"));
+}
+
 TEST_CASE("a library's own RUNPATH is searched for its needs") {
   Bench bench;
   build_chain(bench, "'-Wl,-rpath,$ORIGIN/lib'", "'-Wl,-rpath,$ORIGIN/../sub'");

@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Runs `marked` under different gates; whoever counts its instructions finds what was run, in the order of the intervals, on
+# stdout: "measured GATE KIND ROUNDS CALLS".
+# Usage: guest.sh REPETITIONS BPF_ROUNDS BPF_CALLS REFERENCE_CALLS EXEC_ROUNDS
+# shellcheck source=../vm/lib/guest.sh
+. /opt/bpfgate/lib/guest.sh
+repetitions=$1 bpf_rounds=$2 bpf_calls=$3 reference_calls=$4 exec_rounds=$5
+cd "$work" || exit 2
+# Where programs and their stacks are decides how many page tables they need.
+sysctl -q kernel.randomize_va_space=0 || die "sysctl"
+
+# measure GATE KIND ROUNDS ARGUMENT [UNDER...]: KIND bpf is done by a loader, the others by a program that is none.
+measure() {
+  local gate=$1 kind=$2 rounds=$3 argument=$4 program=./ordinary
+  shift 4
+  [ "$kind" = bpf ] && program=./loader
+  "$@" "$program" "${kind%-*}" "$rounds" "$argument" || die "$gate $kind"
+  case $argument in
+    */*) argument=1 ;;
+  esac
+  echo "measured $gate $kind $rounds $argument"
+}
+
+measure_bpf() { measure "$1" bpf "$bpf_rounds" "$bpf_calls" "${@:2}"; }
+
+measure_execs() {
+  local i
+  for i in 1 2 3 4 5 6; do
+    measure "$1" exec "$exec_rounds" ./nothing
+    measure "$1" spawn "$exec_rounds" ./nothing
+    measure "$1" exec-dynamic "$exec_rounds" /bin/true
+  done
+}
+
+# What loading and unloading leave to kernel threads must be over.
+settle() { sleep 5; }
+
+make_key loaders
+make_key libraries
+use_signed_bpfgate
+cp "$(command -v bench-marked)" loader
+sign_as loaders loader loader
+seal loader
+cp "$(command -v bench-marked)" ordinary
+cp "$(command -v bench-nothing)" nothing
+write_manifest enforce.json enforce 1
+
+openssl x509 -in "$keys/loaders.pem" -outform DER -out loaders.der || die "loaders.der"
+keyring=$(keyctl newring reference @u) && keyctl padd asymmetric '' "$keyring" <loaders.der >/dev/null || die "keyring"
+
+for ((i = 0; i < repetitions; i++)); do
+  measure_bpf none
+  measure_execs none
+  measure_bpf empty bench-under /opt/bpfgate/bench/bench-floor.bpf.o empty 0
+  measure_bpf empty-sleepable bench-under /opt/bpfgate/bench/bench-floor.bpf.o empty_sleepable 0
+  load_gate enforce.json >/dev/null
+  settle
+  measure_bpf gate
+  measure_execs gate
+  bpfgate gate unload >/dev/null || die "gate unload"
+  settle
+done
+measure reference bpf 5 "$reference_calls" bench-under /opt/bpfgate/bench/bench-reference.bpf.o reference "$keyring"

@@ -36,7 +36,7 @@ def check(path):
 
 
 def self_test():
-    wrong = ["http://" + "deb.debian.org/debian", "https://" + "mirror.example/x", "http://" + "10.0.0.1:3142/", "/home/" + "me/x"]
+    wrong = ["http://" + "mirror.example/debian", "https://" + "mirror.example/x", "http://" + "10.0.0.1:3142/", "/home/" + "me/x"]
     finish([line for line in wrong if not any(p.search(line) for _, p in PATTERNS)], "neutral --self-test")
 
 

@@ -54,12 +54,12 @@ struct Tally {
   Json entries = Json::array();
 };
 
-// That libraries have signers of their own keeps ld.so and libpython from being loaders. A signature names its
-// certificate outside of what is signed, so two certificates of one key would not keep the roles apart.
-Result<> check_keys_differ(const crypto::Certificate& loader, const crypto::Certificate& library) {
-  if (!loader.has_key_of(library)) return {};
-  return fail(ErrorKind::Key, "--cert and --library-cert have the same key: every library signed would be a loader too",
-              "make a second key for libraries");
+// That libraries have signers of their own keeps ld.so and libpython from being loaders.
+Result<> check_roles_apart(const crypto::Certificate& loader, const crypto::Certificate& library) {
+  if (!library.can_pass_for(loader)) return {};
+  return fail(ErrorKind::Key,
+              "--library-cert has the key of --cert, or was signed with it: every library signed would be a loader too",
+              "use a certificate for libraries that has its own key and another issuer");
 }
 
 Result<> check_reproducible(const SigningKey& key) {
@@ -72,7 +72,7 @@ Result<> check_reproducible(const SigningKey& key) {
 Result<> load_library_key(const SignOptions& options, Work& work) {
   if (options.with_libraries) {
     TRY_ASSIGN(work.library_key, load_signing_key(options.library_key, options.library_certificate, options.pin));
-    TRY(check_keys_differ(work.key->certificate, work.library_key->certificate));
+    TRY(check_roles_apart(work.key->certificate, work.library_key->certificate));
     if (options.reproducible) TRY(check_reproducible(*work.library_key));
   } else if (!options.library_certificate.empty()) {
     TRY_ASSIGN(work.library_certificate, crypto::Certificate::load(options.library_certificate));

@@ -2,6 +2,7 @@
 #include <openssl/pem.h>
 
 #include "base/io.h"
+#include "crypto/chain.h"
 #include "crypto/key_kind.h"
 #include "crypto/openssl.h"
 #include "crypto/token.h"
@@ -68,10 +69,11 @@ std::string Certificate::subject() const {
 
 std::array<uint8_t, 32> Certificate::fingerprint() const { return sha256(der()); }
 
-bool Certificate::has_key_of(const Certificate& other) const {
+bool Certificate::can_pass_for(const Certificate& other) const {
   const EVP_PKEY* own = X509_get0_pubkey(certificate_.get());
   const EVP_PKEY* others = X509_get0_pubkey(other.certificate_.get());
-  return own != nullptr && others != nullptr && EVP_PKEY_eq(own, others) == 1;
+  if (own == nullptr || others == nullptr) return false;
+  return EVP_PKEY_eq(own, others) == 1 || is_issued_by(certificate_.get(), other.certificate_.get());
 }
 
 Result<> Certificate::check_kernel_can_verify() const {

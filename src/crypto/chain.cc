@@ -51,6 +51,10 @@ bool is_signer(CMS_SignerInfo* signer, X509* certificate) {
          ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(certificate)) == 0;
 }
 
+bool is_issued_by(X509* certificate, X509* issuer) {
+  return names_issuer(certificate, issuer) && has_signed(issuer, certificate);
+}
+
 X509* EmbeddedCertificates::find_signer(CMS_SignerInfo* signer) const {
   ASN1_OCTET_STRING* key_id = nullptr;
   if (CMS_SignerInfo_get0_signer_id(signer, &key_id, nullptr, nullptr) != 1 || key_id != nullptr) return nullptr;

@@ -10,6 +10,9 @@ namespace bpfgate::crypto {
 // The signer info names this certificate: by issuer and serial number, or by its subject key identifier.
 bool is_signer(CMS_SignerInfo* signer, X509* certificate);
 
+// The kernel would follow `certificate` to `issuer`, and `issuer` has signed it.
+bool is_issued_by(X509* certificate, X509* issuer);
+
 class EmbeddedCertificates {
  public:
   explicit EmbeddedCertificates(CMS_ContentInfo* cms) : certificates_(CMS_get1_certs(cms)) {}

@@ -39,9 +39,10 @@ class Certificate {
   [[nodiscard]] std::array<uint8_t, 32> fingerprint() const;  // SHA-256 of the DER
   // Why the kernel could not verify signatures of this certificate's key; ErrorKind::Key.
   [[nodiscard]] Result<> check_kernel_can_verify() const;
-  // Two certificates of one key cannot tell roles apart: a signature names its certificate, but not under the
-  // signature.
-  [[nodiscard]] bool has_key_of(const Certificate& other) const;
+  // Whether a signature by this certificate can be passed off as one by `other`, so that the two cannot stand for
+  // different roles: they have the same key, and the signer's name is not under the signature; or `other` has signed
+  // this one, which may then be put beside the signature for the kernel to follow.
+  [[nodiscard]] bool can_pass_for(const Certificate& other) const;
   [[nodiscard]] x509_st* get() const { return certificate_.get(); }
 
  private:

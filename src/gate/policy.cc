@@ -62,8 +62,41 @@ std::string keyring_name(const manifest::Signer& signer) {
   return "bpfgate:" + signer.name + ":" + std::to_string(now.count());
 }
 
-Result<keyring::Keyring> make_keyring(const manifest::Signer& signer) {
-  TRY_ASSIGN(crypto::Certificate certificate, parse_certificate(signer));
+// A library's signature that passes for a loader's, or a loader's for one with another grant, would make the manifest
+// mean something else than it says. That a loader passes for a library does no harm: it is trusted with more.
+bool may_pass_for(const manifest::Signer& signer, const manifest::Signer& other) {
+  if (signer.role == other.role) return signer.grant == other.grant;
+  return other.role == manifest::Role::Library;
+}
+
+Result<> check_signers_apart(const manifest::Manifest& manifest, const std::vector<crypto::Certificate>& certificates) {
+  for (size_t i = 0; i < certificates.size(); ++i) {
+    for (size_t other = 0; other < certificates.size(); ++other) {
+      const manifest::Signer& signer = manifest.signers[i];
+      if (i == other || may_pass_for(signer, manifest.signers[other])) continue;
+      if (!certificates[i].can_pass_for(certificates[other])) continue;
+      return fail(ErrorKind::Invalid,
+                  "/signers/" + std::to_string(i) + "/certificate: " + signer.certificate_path +
+                      " has the key of signer \"" + manifest.signers[other].name +
+                      "\", or was signed with it, and so its signatures could pass for that signer's",
+                  "give signers of different roles or grants certificates with keys and issuers of their own");
+    }
+  }
+  return {};
+}
+
+Result<std::vector<crypto::Certificate>> parse_certificates(const manifest::Manifest& manifest) {
+  std::vector<crypto::Certificate> certificates;
+  certificates.reserve(manifest.signers.size());
+  for (const manifest::Signer& signer : manifest.signers) {
+    TRY_ASSIGN(crypto::Certificate certificate, parse_certificate(signer));
+    certificates.push_back(std::move(certificate));
+  }
+  TRY(check_signers_apart(manifest, certificates));
+  return certificates;
+}
+
+Result<keyring::Keyring> make_keyring(const manifest::Signer& signer, const crypto::Certificate& certificate) {
   TRY_ASSIGN(keyring::Keyring ring, keyring::Keyring::create(keyring_name(signer)));
   TRY(ring.add_certificate("bpfgate:" + signer.name, certificate.der()));
   TRY(ring.protect());
@@ -129,8 +162,10 @@ Result<Policy> compile(const manifest::Manifest& manifest) {
     copy_name(record.name, name);
     policy.grants.push_back(record);
   }
-  for (const manifest::Signer& signer : manifest.signers) {
-    TRY_ASSIGN(keyring::Keyring ring, make_keyring(signer));
+  TRY_ASSIGN(std::vector<crypto::Certificate> certificates, parse_certificates(manifest));
+  for (size_t i = 0; i < manifest.signers.size(); ++i) {
+    const manifest::Signer& signer = manifest.signers[i];
+    TRY_ASSIGN(keyring::Keyring ring, make_keyring(signer, certificates[i]));
     policy.signers.push_back(signer_record(manifest, signer, ring.serial()));
     policy.keyrings.push_back(std::move(ring));
   }
@@ -141,12 +176,10 @@ Result<Policy> compile(const manifest::Manifest& manifest) {
 
 Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
   OfflineTrust offline;
-  offline.certificates.reserve(manifest.signers.size());  // the trust points into it
-  for (const manifest::Signer& signer : manifest.signers) {
-    TRY_ASSIGN(crypto::Certificate certificate, parse_certificate(signer));
-    offline.certificates.push_back(std::move(certificate));
-    offline.trust.signers.push_back(
-        {signer.name, offline_role(signer.role), &offline.certificates.back(), signer.grant});
+  TRY_ASSIGN(offline.certificates, parse_certificates(manifest));
+  for (size_t i = 0; i < manifest.signers.size(); ++i) {
+    const manifest::Signer& signer = manifest.signers[i];
+    offline.trust.signers.push_back({signer.name, offline_role(signer.role), &offline.certificates[i], signer.grant});
   }
   for (const manifest::ListedDigest& listed : manifest.digests) {
     fsverity::Digest digest{static_cast<fsverity::Algorithm>(listed.algorithm), listed.digest};

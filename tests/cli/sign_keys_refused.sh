@@ -47,6 +47,11 @@ refused 'ED25519' --key good.key --cert good.pem --with-libraries --library-key 
 openssl req -x509 -key good.key -days 9 -subj /CN=second -out second.pem
 refused 'would be a loader too' --key good.key --cert good.pem --with-libraries --library-key good.key \
   --library-cert second.pem
+openssl req -newkey rsa:2048 -noenc -subj /CN=issued -keyout issued.key -out issued.csr 2>/dev/null
+printf 'authorityKeyIdentifier=keyid\n' >extensions
+openssl x509 -req -in issued.csr -CA good.pem -CAkey good.key -days 9 -extfile extensions -out issued.pem 2>/dev/null
+refused 'would be a loader too' --key good.key --cert good.pem --with-libraries --library-key issued.key \
+  --library-cert issued.pem
 
 if getfattr -n user.bpf_prog_sig file 2>/dev/null; then fail "something was signed"; fi
 expect 0 bpfgate sign --key good.key --cert good.pem file

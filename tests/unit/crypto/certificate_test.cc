@@ -104,12 +104,20 @@ TEST_CASE("a compressed point is refused") {
   CHECK(judged.error().message.find("compressed") != std::string::npos);
 }
 
-TEST_CASE("two certificates of one key are told from two of two keys") {
+TEST_CASE("certificates that a signature can be passed off between are told") {
   Bench bench;
   bench.make_signer("a");
   bench.make_signer("b");
-  bench.run("openssl req -x509 -key a.key -days 9 -subj /CN=other -out a2.pem");
-  Certificate first = Certificate::load(bench / "a.pem").value();
-  CHECK(first.has_key_of(Certificate::load(bench / "a2.pem").value()));
-  CHECK_FALSE(first.has_key_of(Certificate::load(bench / "b.pem").value()));
+  bench.run("openssl req -x509 -key a.key -days 9 -subj /CN=other -out same-key.pem");
+  bench.run(
+      "openssl req -newkey rsa:2048 -noenc -subj /CN=c -keyout c.key -out c.csr; "
+      "printf 'subjectKeyIdentifier=hash\\nauthorityKeyIdentifier=keyid\\n' >ext; "
+      "openssl x509 -req -in c.csr -CA a.pem -CAkey a.key -days 9 -extfile ext -out issued.pem");
+  auto load = [&](const std::string& name) { return Certificate::load(bench / (name + ".pem")).value(); };
+  Certificate trusted = load("a");
+  CHECK(load("same-key").can_pass_for(trusted));
+  CHECK(trusted.can_pass_for(load("same-key")));
+  CHECK(load("issued").can_pass_for(trusted));
+  CHECK_FALSE(trusted.can_pass_for(load("issued")));
+  CHECK_FALSE(load("b").can_pass_for(trusted));
 }

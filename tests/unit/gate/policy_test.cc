@@ -84,6 +84,31 @@ TEST_CASE("a certificate that is none is named, with its signer, before anything
   CHECK(policy.error().message.find("/test/digests (signer loaders)") != std::string::npos);
 }
 
+TEST_CASE("one key in two roles is refused, and found in another encoding too") {
+  auto as_der = [](const std::filesystem::path& path) -> Result<Bytes> {
+    if (path.extension() != ".der") return certificate(path);
+    TRY_ASSIGN(Bytes pem, certificate("loader.pem"));
+    TRY_ASSIGN(crypto::Certificate parsed, crypto::Certificate::parse(pem, "loader.pem"));
+    return parsed.der();
+  };
+  auto compile = [&](const std::string& second) {
+    auto manifest = manifest::parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
+      {"name": "loaders", "role": "loader", "certificate": "loader.pem", "grant": "full"},
+      {"name": "second", "certificate": "loader.der", )" +
+                                        second + "}]}",
+                                    "/test/policy.json", as_der);
+    if (!manifest) FAIL(manifest.error().message);
+    return gate::offline_trust(*manifest);
+  };
+  for (const char* second : {R"("role": "library")", R"("role": "loader", "grant": "inspect")"}) {
+    auto trust = compile(second);
+    REQUIRE_FALSE(trust);
+    CHECK(trust.error().kind == ErrorKind::Invalid);
+    CHECK(trust.error().message.find("could pass for that signer's") != std::string::npos);
+  }
+  CHECK(compile(R"("role": "loader", "grant": "full")"));
+}
+
 TEST_CASE("equal policies have equal hashes, different ones have not") {
   CHECK(gate::policy_hash(sample()) == gate::policy_hash(sample()));
   CHECK(gate::policy_hash(sample()) != gate::policy_hash(sample("inspect")));

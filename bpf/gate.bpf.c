@@ -106,7 +106,7 @@ int BPF_PROG(gate_forked, struct task_struct *parent, struct task_struct *child)
 	from = bpf_task_storage_get(&tasks, parent->group_leader, 0, 0);
 	to = bpf_task_storage_get(&tasks, child, 0, 0);
 	if (from && to && READ_ONCE(from->mark.taint))
-		__sync_val_compare_and_swap(&to->mark.taint, 0, from->mark.taint);
+		set_taint(&to->mark, from->mark.taint);
 	return 0;
 }
 

@@ -52,10 +52,14 @@ struct {
 
 __u64 last_image = 0;
 
-/* Tells an exec's file from the memory it is given: see GATE_REASON_SHARED_MEMORY. */
+/*
+ * There is something to lose: untainted, or with commands that set_taint() is about to clear in another thread, or with
+ * an owner (GATE_REASON_SHARED_MEMORY) who would lose it.
+ */
 static __always_inline bool is_watched(const struct gate_mark *mark)
 {
-	return mark->owner_tgid || (mark->state != GATE_IMAGE_UNPROVEN && !mark->taint);
+	return mark->owner_tgid ||
+	       (mark->state != GATE_IMAGE_UNPROVEN && (!READ_ONCE(mark->taint) || READ_ONCE(mark->commands)));
 }
 
 static __always_inline __u32 event_flags(const struct gate_mark *mark)
@@ -64,18 +68,16 @@ static __always_inline __u32 event_flags(const struct gate_mark *mark)
 }
 
 /*
- * The fast path of bpf(2). `generation` is read before `commands`, and set_judgement() stores them in the opposite
- * order, so that a generation is never seen with the commands of an older one.
+ * The fast path of bpf(2): two loads, because every call pays for them. `generation` is read before `commands`, and
+ * set_judgement() stores them in the opposite order, so that a generation is never seen with the commands of an older
+ * one. There is no third load, of `taint`: whoever sets that takes the commands away as well.
  */
 static __always_inline bool mark_allows(const struct gate_mark *mark, __u32 command)
 {
 	if (READ_ONCE(mark->generation) != READ_ONCE(active_generation))
 		return false;
 	barrier();
-	if (command >= 64 || !(READ_ONCE(mark->commands) >> command & 1))
-		return false;
-	barrier();
-	return !READ_ONCE(mark->taint);
+	return command < 64 && READ_ONCE(mark->commands) >> command & 1;
 }
 
 /* The storage of the current process's leader; NULL where there is none, or with `create` where memory is short. */
@@ -84,7 +86,8 @@ static __always_inline struct gate_task *current_process(__u64 create)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct gate_task *state;
 
-	if (task->pid == task->tgid) {
+	/* The usual case needs no lock, and the task's numbers are in a cache line of their own. */
+	if (task->group_leader == task) {
 		state = bpf_task_storage_get(&tasks, task, 0, create);
 	} else {
 		bpf_rcu_read_lock();
@@ -142,14 +145,29 @@ static __always_inline void set_judgement(struct gate_task *state, const struct 
 	mark->reason = judgement->reason;
 	mark->grant = judgement->grant;
 	WRITE_ONCE(mark->commands, judgement->commands);
+	/*
+	 * set_taint() sets the taint and then clears the commands; here they are set and then the taint is looked at.
+	 * Both have a full barrier between, so in whatever order they meet, the commands of a tainted mark end as none.
+	 */
+	if (__sync_val_compare_and_swap(&mark->taint, 0, 0))
+		WRITE_ONCE(mark->commands, 0);
 	barrier();
 	WRITE_ONCE(mark->generation, judgement->generation);
 	bpf_spin_unlock(&state->lock);
 }
 
+/* True the first time; the first reason stays, until exec. Whoever comes second does not wait for the first. */
+static __always_inline bool set_taint(struct gate_mark *mark, __u32 reason)
+{
+	bool first = __sync_val_compare_and_swap(&mark->taint, 0, reason) == 0;
+
+	WRITE_ONCE(mark->commands, 0);
+	return first;
+}
+
 /*
- * Once, and for good until exec. Reported the first time only. The ptrace hooks run with the alloc_lock of the debugged
- * task (ptrace_attach() in kernel/ptrace.c) or the tasklist_lock held.
+ * Reported the first time only. The ptrace hooks run with the alloc_lock of the debugged task (ptrace_attach() in
+ * kernel/ptrace.c) or the tasklist_lock held.
  */
 static __always_inline void taint(struct task_struct *task, struct gate_task *state, __u32 reason)
 {
@@ -161,7 +179,7 @@ static __always_inline void taint(struct task_struct *task, struct gate_task *st
 		.reason = reason,
 	};
 
-	if (__sync_val_compare_and_swap(&state->mark.taint, 0, reason) != 0)
+	if (!set_taint(&state->mark, reason))
 		return;
 	count(tainted);
 	/* Most processes that are older than the gate never call bpf(2); their taint is nobody's news. */
@@ -206,6 +224,8 @@ static __always_inline void inherit(struct gate_mark *child, struct gate_task *p
 	bpf_spin_lock(&parent->lock);
 	*child = parent->mark;
 	bpf_spin_unlock(&parent->lock);
+	if (child->taint)
+		child->commands = 0; /* set_taint() takes no lock, and may have been half-way */
 	child->owner_tgid = 0;
 	if (!shares_memory)
 		return;

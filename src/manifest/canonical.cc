@@ -43,10 +43,17 @@ Json sorted_json(const List& list, ToJson to_json, Before before) {
   return json;
 }
 
+Json grant_json(const Grant& grant) {
+  Json json = {{"commands", commands_json(grant.commands)}};
+  if (grant.debug) json["debug"] = true;
+  if (grant.jit) json["jit"] = true;
+  return json;
+}
+
 Json grants_json(const Manifest& manifest) {
   Json json = Json::object();
   for (const auto& [name, grant] : manifest.grants)
-    if (!is_built_in(name)) json[name] = {{"commands", commands_json(grant.commands)}};
+    if (!is_built_in(name)) json[name] = grant_json(grant);
   return json;
 }
 

@@ -84,7 +84,10 @@ consteval CommandSet inspect_commands() {
 Grant grant_none() { return {"none", 0}; }
 Grant grant_inspect() { return {"inspect", inspect_commands()}; }
 Grant grant_full() { return {"full", kAnyCommand}; }
-bool is_built_in(std::string_view grant) { return grant == "none" || grant == "inspect" || grant == "full"; }
+Grant grant_admin() { return {"admin", kAnyCommand, true}; }
+bool is_built_in(std::string_view grant) {
+  return grant == "none" || grant == "inspect" || grant == "full" || grant == "admin";
+}
 
 Result<unsigned> command_number(std::string_view name) {
   if (name == second_name_of_10) return 10U;

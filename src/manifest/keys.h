@@ -12,7 +12,7 @@ inline constexpr std::array<std::string_view, 8> manifest = {"bpfgate", "name", 
                                                              "signers", "digests", "grants",   "default"};
 inline constexpr std::array<std::string_view, 4> signer = {"name", "role", "certificate", "grant"};
 inline constexpr std::array<std::string_view, 5> digest = {"kind", "digest", "role", "grant", "note"};
-inline constexpr std::array<std::string_view, 1> grant = {"commands"};
+inline constexpr std::array<std::string_view, 3> grant = {"commands", "debug", "jit"};
 inline constexpr std::array<std::string_view, 1> default_rule = {"grant"};
 
 }  // namespace bpfgate::manifest::keys

@@ -29,11 +29,12 @@ inline constexpr size_t kMaxCertificateBytes = size_t{64} << 10;
 // rounded on its way would let an old policy look new.
 inline constexpr uint64_t kMaxSequence = (uint64_t{1} << 53) - 1;
 
-enum class Mode { Audit, Enforce };
-enum class Role { Loader, Library };
+// Off is for a manifest that orders a sealed gate to be taken out of the kernel; it cannot be loaded.
+enum class Mode { Audit, Enforce, Off };
+enum class Role { Loader, Library, Manifest };
 
-std::string_view name_of(Mode mode);  // "audit", "enforce"
-std::string_view name_of(Role role);  // "loader", "library"
+std::string_view name_of(Mode mode);  // "audit", "enforce", "off"
+std::string_view name_of(Role role);  // "loader", "library", "manifest"
 
 // Which bpf(2) commands a grant allows: bit N is command number N of enum bpf_cmd (include/uapi/linux/bpf.h).
 using CommandSet = uint64_t;
@@ -44,14 +45,18 @@ inline constexpr CommandSet kAnyCommand = ~CommandSet{0};
 struct Grant {
   std::string name;
   CommandSet commands = 0;
+  bool admin = false;  // reaches the gate's own objects; the built-in grant "admin" only
+  bool debug = false;  // may be debugged, and loses its mark by that
+  bool jit = false;    // may have anonymous executable memory
   bool operator==(const Grant&) const = default;
 };
 
 // Built in, and not to be redefined: "none" (nothing), "inspect" (list and read info of objects, no loading and no
-// writing) and "full" (everything, commands added by later kernels too).
+// writing), "full" (everything, commands added by later kernels too) and "admin" (the same, and the gate itself).
 Grant grant_none();
 Grant grant_inspect();
 Grant grant_full();
+Grant grant_admin();
 bool is_built_in(std::string_view grant);
 
 // Command names as the kernel spells them in bpffs' delegate_cmds= option: "prog_load", "map_create", ... An unknown
@@ -65,7 +70,7 @@ struct Signer {
   Role role = Role::Loader;
   std::string certificate_path;  // as the manifest says it, made absolute against the manifest's directory
   Bytes certificate;             // the file's content, PEM or DER, unparsed; never empty
-  std::string grant;             // name of a grant; empty for role Library
+  std::string grant;             // name of a grant; for role Loader
   bool operator==(const Signer&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 
 #include "manifest/document.h"
 #include "manifest/keys.h"
@@ -17,8 +18,10 @@ namespace {
 
 // The version of the format, not of the policy.
 constexpr uint64_t kFormat = 1;
-constexpr std::array<std::string_view, 2> mode_words = {"audit", "enforce"};
-constexpr std::array<std::string_view, 2> role_words = {"loader", "library"};
+// In the order of enum Mode and enum Role. A listed digest is a file's, and files have the first two roles.
+constexpr std::array<std::string_view, 3> mode_words = {"audit", "enforce", "off"};
+constexpr std::array<std::string_view, 3> role_words = {"loader", "library", "manifest"};
+constexpr auto file_role_words = std::span(role_words).first<2>();
 
 Result<CommandSet> parse_commands(const Place& place) {
   if (place.is_string()) {
@@ -40,6 +43,12 @@ Result<CommandSet> parse_commands(const Place& place) {
   return set;
 }
 
+Result<bool> parse_option(const Place& grant, std::string_view key) {
+  auto option = grant.optional_member(key);
+  if (!option) return false;
+  return option->boolean();
+}
+
 Result<Grant> parse_grant(const std::string& name, const Place& place) {
   if (is_built_in(name)) return place.fail("the grant " + in_quotes(name) + " is built in", "choose another name");
   if (!is_name(name))
@@ -47,8 +56,11 @@ Result<Grant> parse_grant(const std::string& name, const Place& place) {
                       "a name has 1 to " + std::to_string(kMaxNameBytes) + " characters of A-Z a-z 0-9 . _ -");
   TRY(place.check_object(keys::grant));
   TRY_ASSIGN(Place commands, place.member("commands"));
-  TRY_ASSIGN(CommandSet set, parse_commands(commands));
-  return Grant{name, set};
+  Grant grant{name};
+  TRY_ASSIGN(grant.commands, parse_commands(commands));
+  TRY_ASSIGN(grant.debug, parse_option(place, "debug"));
+  TRY_ASSIGN(grant.jit, parse_option(place, "jit"));
+  return grant;
 }
 
 // Everything about one manifest while it is read.
@@ -78,12 +90,13 @@ class Parser {
     TRY_ASSIGN(manifest_.sequence, sequence.integer(1, kMaxSequence));
     TRY_ASSIGN(Place mode, root.member("mode"));
     TRY_ASSIGN(size_t word, mode.word("mode", mode_words));
-    manifest_.mode = word == 0 ? Mode::Audit : Mode::Enforce;
+    manifest_.mode = static_cast<Mode>(word);
     return {};
   }
 
   Result<> read_grants(const Place& root) {
-    for (const Grant& grant : {grant_none(), grant_inspect(), grant_full()}) manifest_.grants[grant.name] = grant;
+    for (const Grant& grant : {grant_none(), grant_inspect(), grant_full(), grant_admin()})
+      manifest_.grants[grant.name] = grant;
     auto place = root.optional_member("grants");
     if (!place) return {};
     TRY_ASSIGN(auto members, place->members(kMaxGrants - manifest_.grants.size()));
@@ -111,27 +124,29 @@ class Parser {
       return name.fail("a signer named " + in_quotes(signer.name) + " is already at " + signer_names_[signer.name],
                        "give each signer a name of its own");
     TRY_ASSIGN(Place role, place.member("role"));
-    TRY_ASSIGN(signer.role, read_role(role));
+    TRY_ASSIGN(signer.role, read_role(role, role_words));
     TRY_ASSIGN(signer.grant, read_grant_of(place, signer.role, "signer"));
     TRY(read_certificate(place, signer));
     manifest_.signers.push_back(std::move(signer));
     return {};
   }
 
-  Result<Role> read_role(const Place& place) {
-    for (std::string_view later : {"manifest", "program"})
-      if (place.is(later))
-        return place.fail("the role " + in_quotes(later) + " is not supported by this version of bpfgate",
-                          suggestion("roles", "", role_words));
-    TRY_ASSIGN(size_t word, place.word("role", role_words));
-    return word == 0 ? Role::Loader : Role::Library;
+  static Result<Role> read_role(const Place& place, std::span<const std::string_view> words) {
+    if (place.is("program"))
+      return place.fail("the role \"program\" is not supported by this version of bpfgate",
+                        suggestion("roles", "", words));
+    TRY_ASSIGN(size_t word, place.word("role", words));
+    return static_cast<Role>(word);
   }
 
-  // A library only lets code into a loader; what the process may then do is the loader's grant.
+  // A library only lets code into a loader; what the process may then do is the loader's grant. A manifest's signer
+  // signs no code at all.
   Result<std::string> read_grant_of(const Place& place, Role role, const std::string& what) {
     auto grant = place.optional_member("grant");
-    if (role == Role::Library) {
-      if (grant) return grant->fail("a library " + what + " has no grant", "remove it, or make the role \"loader\"");
+    if (role != Role::Loader) {
+      if (grant)
+        return grant->fail("a " + std::string(name_of(role)) + " " + what + " has no grant",
+                           "remove it, or make the role \"loader\"");
       return std::string();
     }
     TRY_ASSIGN(Place required, place.member("grant"));
@@ -180,7 +195,7 @@ class Parser {
     auto [known, is_new] = digests_.emplace(std::pair(listed.algorithm, listed.digest), place.pointer());
     if (!is_new) return digest.fail("the same digest is already at " + known->second, "list it once");
     if (auto role = place.optional_member("role")) {
-      TRY_ASSIGN(listed.role, read_role(*role));
+      TRY_ASSIGN(listed.role, read_role(*role, file_role_words));
     }
     TRY_ASSIGN(listed.grant, read_grant_of(place, listed.role, "digest"));
     if (auto note = place.optional_member("note")) {
@@ -213,6 +228,9 @@ class Parser {
     TRY(place->check_object(keys::default_rule));
     TRY_ASSIGN(Place grant, place->member("grant"));
     TRY_ASSIGN(manifest_.default_grant, read_grant_name(grant));
+    if (manifest_.grants.at(manifest_.default_grant).admin)
+      return grant.fail("the default grant cannot be \"admin\": every process could disarm the gate",
+                        "give that grant to the signer of bpfgate, or list bpfgate's digest with it");
     return {};
   }
 
@@ -227,8 +245,8 @@ class Parser {
 
 }  // namespace
 
-std::string_view name_of(Mode mode) { return mode_words[mode == Mode::Audit ? 0 : 1]; }
-std::string_view name_of(Role role) { return role_words[role == Role::Loader ? 0 : 1]; }
+std::string_view name_of(Mode mode) { return mode_words.at(static_cast<size_t>(mode)); }
+std::string_view name_of(Role role) { return role_words.at(static_cast<size_t>(role)); }
 
 Result<Manifest> parse(std::string_view text, const std::filesystem::path& path,
                        const CertificateReader& read_certificate) {

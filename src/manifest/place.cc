@@ -106,6 +106,11 @@ Result<std::string> Place::name() const {
   return *text;
 }
 
+Result<bool> Place::boolean() const {
+  if (!value_->is_boolean()) return wrong_type("boolean");
+  return value_->get<bool>();
+}
+
 Result<uint64_t> Place::integer(uint64_t low, uint64_t high) const {
   std::string wanted = low == high
                            ? "must be " + std::to_string(low)

@@ -46,6 +46,7 @@ class Place {
   [[nodiscard]] Result<std::string> text(size_t max_bytes) const;
   // 1 to kMaxNameBytes of A-Z a-z 0-9 . _ -
   [[nodiscard]] Result<std::string> name() const;
+  [[nodiscard]] Result<bool> boolean() const;
   [[nodiscard]] Result<uint64_t> integer(uint64_t low, uint64_t high) const;
   // One of the words; the result is its index.
   [[nodiscard]] Result<size_t> word(std::string_view kind, std::span<const std::string_view> words) const;

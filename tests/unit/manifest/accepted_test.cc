@@ -17,7 +17,8 @@ TEST_CASE("the least manifest has the built-in grants and grants nothing by defa
   CHECK(manifest->digests.empty());
   CHECK(manifest->default_grant == "none");
   CHECK(manifest->grants ==
-        std::map<std::string, Grant>{{"none", grant_none()}, {"inspect", grant_inspect()}, {"full", grant_full()}});
+        std::map<std::string, Grant>{
+            {"none", grant_none()}, {"inspect", grant_inspect()}, {"full", grant_full()}, {"admin", grant_admin()}});
 }
 
 TEST_CASE("everything of a manifest arrives in the structs") {
@@ -70,7 +71,7 @@ TEST_CASE("the limits themselves are within") {
   for (size_t i = 0; i < kMaxSigners; ++i)
     json["signers"].push_back(
         {{"name", "s" + std::to_string(i)}, {"role", "library"}, {"certificate", std::to_string(i)}});
-  for (size_t i = 0; i < kMaxGrants - 3; ++i) json["grants"]["g" + std::to_string(i)] = {{"commands", "any"}};
+  for (size_t i = 0; i < kMaxGrants - 4; ++i) json["grants"]["g" + std::to_string(i)] = {{"commands", "any"}};
   auto manifest = parse_json(json);
   REQUIRE(manifest);
   CHECK(manifest->sequence == 9007199254740991);
@@ -88,4 +89,21 @@ TEST_CASE("65536 digests are within the limit, and read in reasonable time") {
   auto manifest = parse_json(json);
   REQUIRE(manifest);
   CHECK(manifest->digests.size() == kMaxDigests);
+}
+
+TEST_CASE("options of grants, a signer of manifests, and every mode") {
+  auto json = sample();
+  json["grants"]["tracing"]["jit"] = true;
+  json["grants"]["other"] = {{"commands", "any"}, {"debug", true}, {"jit", false}};
+  json["signers"].push_back({{"name", "policy"}, {"role", "manifest"}, {"certificate", "policy.pem"}});
+  for (auto [word, mode] : {std::pair("audit", Mode::Audit), {"enforce", Mode::Enforce}, {"off", Mode::Off}}) {
+    json["mode"] = word;
+    auto manifest = parse_json(json);
+    REQUIRE(manifest);
+    CHECK(manifest->mode == mode);
+    CHECK(name_of(mode) == word);
+    CHECK(manifest->grants.at("tracing") == Grant{"tracing", 1U << 5 | 1U << 0, false, false, true});
+    CHECK(manifest->grants.at("other") == Grant{"other", kAnyCommand, false, true, false});
+    CHECK(manifest->signers.at(2).role == Role::Manifest);
+  }
 }

@@ -48,6 +48,9 @@ TEST_CASE("whatever decides something changes the canonical text") {
       R"([{"op":"replace","path":"/digests/0/grant","value":"tracing"}])",
       R"([{"op":"remove","path":"/digests/0"}])",
       R"([{"op":"replace","path":"/grants/tracing/commands","value":"any"}])",
+      R"([{"op":"add","path":"/grants/tracing/debug","value":true}])",
+      R"([{"op":"add","path":"/grants/tracing/jit","value":true}])",
+      R"([{"op":"replace","path":"/mode","value":"off"}])",
       R"([{"op":"remove","path":"/default"}])",
   };
   for (const char* patch : patches) {

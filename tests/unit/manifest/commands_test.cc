@@ -52,6 +52,9 @@ TEST_CASE("the built-in grants") {
   CHECK(grant_none().commands == 0);
   CHECK(grant_full().commands == ~uint64_t{0});
   CHECK(is_built_in("inspect"));
+  CHECK(is_built_in("admin"));
+  CHECK(grant_admin().admin);
+  CHECK_FALSE(grant_full().admin);
   CHECK_FALSE(is_built_in("tracing"));
 }
 

@@ -114,10 +114,10 @@ TEST_CASE("words outside the vocabulary are refused, with the closest one named"
       {R"([{"op":"replace","path":"/mode","value":"Enforce"}])", ": /mode: no mode is named", "mean \"enforce\"?"},
       {R"([{"op":"replace","path":"/signers/0/role","value":"loaders"}])", ": /signers/0/role: no role is named",
        "did you mean \"loader\"?"},
-      {R"([{"op":"replace","path":"/signers/0/role","value":"manifest"}])",
-       ": /signers/0/role: the role \"manifest\" is not supported by this version", "loader and library"},
       {R"([{"op":"replace","path":"/signers/0/role","value":"program"}])",
-       ": /signers/0/role: the role \"program\" is not supported by this version"},
+       ": /signers/0/role: the role \"program\" is not supported by this version", "loader, library and manifest"},
+      {R"([{"op":"add","path":"/digests/0/role","value":"manifest"}])", ": /digests/0/role: no role is named",
+       "loader and library"},
       {R"([{"op":"replace","path":"/digests/0/kind","value":"ima"}])", ": /digests/0/kind: no kind of digest",
        "fsverity"},
       {R"([{"op":"replace","path":"/grants/tracing/commands/0","value":"BPFProgLoad"}])",
@@ -130,7 +130,7 @@ TEST_CASE("words outside the vocabulary are refused, with the closest one named"
 TEST_CASE("dangling references are refused, with the known grants") {
   check_all({
       {R"([{"op":"replace","path":"/signers/0/grant","value":"x"}])", ": /signers/0/grant: no grant is named \"x\"",
-       "known grants: full, inspect, none and tracing"},
+       "known grants: admin, full, inspect, none and tracing"},
       {R"([{"op":"replace","path":"/digests/0/grant","value":"tracin"}])", ": /digests/0/grant: no grant is named",
        "did you mean \"tracing\"?"},
       {R"([{"op":"replace","path":"/default/grant","value":"nil"}])", ": /default/grant: no grant is named \"nil\""},
@@ -153,6 +153,7 @@ TEST_CASE("nothing may be there twice") {
        ": /grants/none: the grant \"none\" is built in"},
       {R"([{"op":"add","path":"/grants/inspect","value":{"commands":"any"}}])", ": /grants/inspect: the grant"},
       {R"([{"op":"add","path":"/grants/full","value":{"commands":"any"}}])", ": /grants/full: the grant"},
+      {R"([{"op":"add","path":"/grants/admin","value":{"commands":"any"}}])", ": /grants/admin: the grant"},
   });
 }
 
@@ -162,6 +163,21 @@ TEST_CASE("a library has no grant") {
        ": /signers/1/grant: a library signer has no grant", "remove it"},
       {R"([{"op":"add","path":"/digests/0/role","value":"library"}])",
        ": /digests/0/grant: a library digest has no grant"},
+      {R"([{"op":"replace","path":"/signers/0/role","value":"manifest"}])",
+       ": /signers/0/grant: a manifest signer has no grant", "remove it"},
+  });
+}
+
+TEST_CASE("not everybody can be an administrator") {
+  check_all({{R"([{"op":"replace","path":"/default/grant","value":"admin"}])",
+              ": /default/grant: the default grant cannot be \"admin\"", "signer of bpfgate"}});
+}
+
+TEST_CASE("an option of a grant is true or false") {
+  check_all({
+      {R"([{"op":"add","path":"/grants/tracing/debug","value":1}])", ": /grants/tracing/debug: must be a boolean"},
+      {R"([{"op":"add","path":"/grants/tracing/jit","value":"yes"}])", ": /grants/tracing/jit: must be a boolean"},
+      {R"([{"op":"add","path":"/grants/tracing/admin","value":true}])", ": /grants/tracing/admin: unknown key"},
   });
 }
 
@@ -219,7 +235,7 @@ TEST_CASE("more than the limits is refused") {
   check_refused(parse_json(many), ": /signers: has 33 elements, at most 32 fit", "");
   many = minimal();
   for (size_t i = 0; i <= kMaxGrants - 3; ++i) many["grants"]["g" + std::to_string(i)] = {{"commands", "any"}};
-  check_refused(parse_json(many), ": /grants: has 62 members, at most 61 fit", "");
+  check_refused(parse_json(many), ": /grants: has 62 members, at most 60 fit", "");
   many = minimal();
   many["digests"] = std::vector<int>(kMaxDigests + 1, 0);
   check_refused(parse_json(many), ": /digests: has 65537 elements, at most 65536 fit", "");

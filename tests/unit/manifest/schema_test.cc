@@ -62,7 +62,7 @@ TEST_CASE("the schema has the parser's limits") {
   CHECK(properties.at("sequence").at("maximum") == kMaxSequence);
   CHECK(properties.at("signers").at("maxItems") == kMaxSigners);
   CHECK(properties.at("digests").at("maxItems") == kMaxDigests);
-  CHECK(properties.at("grants").at("maxProperties") == kMaxGrants - 3);
+  CHECK(properties.at("grants").at("maxProperties") == kMaxGrants - 4);
   CHECK(parts.at("name").at("pattern") == "^[A-Za-z0-9._-]{1," + std::to_string(kMaxNameBytes) + "}$");
   CHECK(parts.at("digest").at("properties").at("note").at("maxLength") == kMaxNoteBytes);
   CHECK(parts.at("signer").at("properties").at("certificate").at("maxLength") == kMaxPathBytes);

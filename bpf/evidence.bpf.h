@@ -29,6 +29,12 @@ struct gate_message {
 	struct gate_digest digest;
 };
 
+/* Of one thread, while it judges a file. */
+struct gate_workspace {
+	struct gate_message message;
+	__u32 verifying; /* it may search the gate's keyrings: see guard_key in guard.bpf.c */
+};
+
 /*
  * A signature is too large for any stack, and a sleepable program can be preempted and can migrate, so per-CPU memory
  * would be a race. Hence a pool; `busy` is claimed with compare-and-swap.
@@ -70,7 +76,7 @@ struct gate_judgement {
 	__u32 verdict;    /* enum gate_verdict */
 	__u32 reason;     /* enum gate_reason */
 	__u32 grant;
-	__u32 reserved;
+	__u32 flags; /* GATE_GRANT_*, of the loader's grant */
 };
 
 static __always_inline void conclude(struct gate_judgement *judgement, __u32 verdict, __u32 reason)
@@ -96,6 +102,7 @@ static __always_inline void conclude_role(struct gate_judgement *judgement, __u3
 	conclude(judgement, GATE_VERDICT_LOADER, reason);
 	judgement->grant = grant;
 	judgement->commands = granted->commands;
+	judgement->flags = granted->flags;
 }
 
 /* Fills message->digest; false when there is none that could be evidence. */
@@ -335,8 +342,8 @@ static __always_inline void forget_verdict(struct inode *inode)
 	bpf_spin_unlock(&kept->lock);
 }
 
-static __always_inline void judge_signature(struct file *file, struct gate_message *message, struct gate_policy *policy,
-					    struct gate_judgement *judgement)
+static __always_inline void judge_signature(struct file *file, struct gate_workspace *workspace,
+					    struct gate_policy *policy, struct gate_judgement *judgement)
 {
 	struct gate_kept_verdict *kept = NULL;
 	struct gate_scratch *slot;
@@ -348,21 +355,25 @@ static __always_inline void judge_signature(struct file *file, struct gate_messa
 		return;
 	if (kept)
 		changes = READ_ONCE(kept->changes);
+	WRITE_ONCE(workspace->verifying, 1);
 	slot = claim_scratch(judgement->generation);
 	if (!slot) {
+		WRITE_ONCE(workspace->verifying, 0);
 		conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_BUSY);
 		return;
 	}
 	if (read_signature(file, slot, judgement))
-		verify_signature(message, slot, policy, judgement);
+		verify_signature(&workspace->message, slot, policy, judgement);
+	WRITE_ONCE(workspace->verifying, 0);
 	release_scratch(slot);
 	if (kept)
 		keep_verdict(kept, changes, judgement);
 }
 
-/* One judgement under the policy that is active now. `message` is the caller's own memory, in a map. */
-static __noinline int judge_once(struct file *file, struct gate_message *message, struct gate_judgement *judgement)
+/* One judgement under the policy that is active now. `workspace` is the caller's own memory, in a map. */
+static __noinline int judge_once(struct file *file, struct gate_workspace *workspace, struct gate_judgement *judgement)
 {
+	struct gate_message *message = &workspace->message;
 	struct gate_policy *policy;
 
 	__builtin_memset(judgement, 0, sizeof(*judgement));
@@ -374,7 +385,7 @@ static __noinline int judge_once(struct file *file, struct gate_message *message
 	__builtin_memcpy(message->magic, "FSVerity", 8);
 	if (is_listed(&message->digest, judgement))
 		return 0;
-	judge_signature(file, message, policy, judgement);
+	judge_signature(file, workspace, policy, judgement);
 	return 0;
 }
 
@@ -382,16 +393,17 @@ static __noinline int judge_once(struct file *file, struct gate_message *message
  * A policy update while judging may have mixed two policies (the bank was refilled). The generation tells: such a
  * judgement is made again, and after a second time it counts as unknown.
  */
-static __always_inline void judge(struct file *file, struct gate_message *message, struct gate_judgement *judgement)
+static __always_inline void judge(struct file *file, struct gate_workspace *workspace, struct gate_judgement *judgement)
 {
-	judge_once(file, message, judgement);
+	judge_once(file, workspace, judgement);
 	if (judgement->generation == READ_ONCE(active_generation))
 		return;
-	judge_once(file, message, judgement);
+	judge_once(file, workspace, judgement);
 	if (judgement->generation == READ_ONCE(active_generation))
 		return;
 	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
 	judgement->commands = 0;
+	judgement->flags = 0;
 }
 
 #endif

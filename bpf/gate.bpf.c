@@ -7,17 +7,16 @@
  *   task_alloc               hands the mark on to a child process
  *   sched_process_fork       (a tracepoint) hands on what tainted the parent meanwhile
  *   mmap_file, file_mprotect take it away when unproven code comes in
- *   ptrace_access_check,
- *   ptrace_traceme           the same for debuggers and their like
+ *   ptrace_access_check      refuses debuggers and their like, or lets them take the mark away
+ *   ptrace_traceme, task_prctl
+ *                            take it away from a process that opens itself to others
  *   inode_setxattr, inode_removexattr and their inode_post_ twins
  *                            forget the verdict on a file whose signature is touched
  *   bpf                      decides
  *
  * Every program returns the verdict of the LSM before it where that refused (`ret`).
  */
-#include "mark.bpf.h"
-
-char gate_license[] SEC("license") = "Dual MIT/GPL";
+#include "guarded.bpf.h"
 
 /* Set before load. In a section, and so in a map, of its own: its place must not depend on the rest of .rodata. */
 const volatile struct gate_about about SEC(".rodata.about") = {.abi_version = GATE_ABI_VERSION};
@@ -36,9 +35,9 @@ int BPF_PROG(gate_exec, struct linux_binprm *bprm, const struct file *file, int 
 	if (!thread)
 		return -ENOMEM;
 	/* bprm->file, not the argument: for binfmt_misc with credentials that one is not what will run. */
-	judge(bprm->file, &thread->message, &judgement);
+	judge(bprm->file, &thread->workspace, &judgement);
 	__builtin_memset(&thread->next, 0, sizeof(thread->next));
-	mark_from(&thread->next, &judgement, &thread->message.digest);
+	mark_from(&thread->next, &judgement, &thread->workspace.message.digest);
 	if (bprm->unsafe & LSM_UNSAFE_PTRACE) {
 		thread->next.state = GATE_IMAGE_UNPROVEN;
 		thread->next.reason = GATE_REASON_EXEC_TRACED;
@@ -123,7 +122,7 @@ static __always_inline __u32 judge_mapping(struct file *file, bool anonymous, un
 	thread = current_thread();
 	if (!thread)
 		return GATE_REASON_FAULT;
-	judge(file, &thread->message, &judgement);
+	judge(file, &thread->workspace, &judgement);
 	if (judgement.verdict == GATE_VERDICT_LOADER || judgement.verdict == GATE_VERDICT_LIBRARY)
 		return GATE_REASON_UNSET;
 	if (judgement.verdict == GATE_VERDICT_UNKNOWN)
@@ -149,10 +148,13 @@ int BPF_PROG(gate_mmap, struct file *file, unsigned long reqprot, unsigned long 
 		return 0;
 	/* Before 7.0 the verifier takes the file for never NULL and drops the test; as a plain number it stays. */
 	bpf_get_func_arg(ctx, 0, &address);
-	if (!address || !file)
+	if (!address || !file) {
+		if (tolerates_anonymous_code(&process->mark))
+			return 0;
 		reason = judge_mapping(file, true, prot);
-	else
+	} else {
 		reason = judge_mapping(file, false, prot);
+	}
 	if (reason != GATE_REASON_UNSET)
 		taint_current(process, reason);
 	return 0;
@@ -174,6 +176,8 @@ int BPF_PROG(gate_mprotect, struct vm_area_struct *vma, unsigned long reqprot, u
 		return -ENOMEM;
 	if (!is_watched(&process->mark))
 		return 0;
+	if (!vma->vm_file && tolerates_anonymous_code(&process->mark))
+		return 0;
 	if (prot & PROT_EXEC && prot & PROT_WRITE)
 		taint_current(process, GATE_REASON_TAINT_WRITABLE);
 	else if (prot & PROT_WRITE)
@@ -183,6 +187,35 @@ int BPF_PROG(gate_mprotect, struct vm_area_struct *vma, unsigned long reqprot, u
 	return 0;
 }
 
+/* Refuses for the debugged process's sake, so it is the debugger that the event is about. */
+static __always_inline int refuse_debugger(struct gate_task *process)
+{
+	struct gate_policy *policy = policy_of(READ_ONCE(active_generation));
+	struct gate_facts facts = {
+		.without_path = true,
+		.kind = GATE_EVENT_REFUSED,
+		.command = GATE_NO_COMMAND,
+		.program_type = GATE_NO_PROGRAM_TYPE,
+		.verdict = process->mark.verdict,
+		.reason = GATE_REASON_DEBUGGER,
+		.grant = process->mark.grant,
+	};
+
+	if (!only_audits(policy)) {
+		count(refused);
+		report(bpf_get_current_task_btf(), &facts);
+		return -EPERM;
+	}
+	facts.kind = GATE_EVENT_WOULD_REFUSE;
+	count(would_refuse);
+	report(bpf_get_current_task_btf(), &facts);
+	return 0;
+}
+
+/*
+ * A loader loses nothing by somebody else's doing: the attempt is refused, unless its grant says otherwise. A process
+ * that is older than the gate and has not been judged may be anything, and is only tainted.
+ */
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(gate_ptrace, struct task_struct *child, unsigned int mode, int ret)
 {
@@ -197,6 +230,10 @@ int BPF_PROG(gate_ptrace, struct task_struct *child, unsigned int mode, int ret)
 		return -ENOMEM;
 	if (!is_watched(&process->mark))
 		return 0;
+	if (process->mark.state == GATE_IMAGE_WATCHED && !has_option(&process->mark, GATE_GRANT_DEBUG)) {
+		if (refuse_debugger(process))
+			return -EPERM;
+	}
 	taint_owner(&process->mark, GATE_REASON_TAINT_TRACED);
 	taint(child, process, GATE_REASON_TAINT_TRACED);
 	return 0;
@@ -215,6 +252,27 @@ int BPF_PROG(gate_traceme, struct task_struct *parent, int ret)
 		return -ENOMEM;
 	if (is_watched(&process->mark))
 		taint_current(process, GATE_REASON_TAINT_TRACED);
+	return 0;
+}
+
+/* What a process says its executable is, it may be judged by. */
+SEC("lsm/task_prctl")
+int BPF_PROG(gate_prctl, int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5,
+	     int ret)
+{
+	struct gate_task *process;
+
+	if (ret)
+		return ret;
+	/* 0 leads on to the kernel's own answer of this hook, which is "not mine" (bpf_lsm_task_prctl()). */
+	if (option != PR_SET_MM || (arg2 != PR_SET_MM_EXE_FILE && arg2 != PR_SET_MM_MAP))
+		return 0;
+	process = bpf_task_storage_get(&tasks, bpf_get_current_task_btf()->group_leader, 0,
+				       BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!process)
+		return -ENOMEM;
+	if (is_watched(&process->mark))
+		taint_current(process, GATE_REASON_TAINT_EXE_REPLACED);
 	return 0;
 }
 
@@ -292,18 +350,18 @@ static __noinline int judge_running(struct gate_task *process, struct gate_judge
 	file = bpf_get_task_exe_file(bpf_get_current_task_btf());
 	if (!file)
 		return 0;
-	judge(file, &thread->message, judgement);
+	judge(file, &thread->workspace, judgement);
 	bpf_put_file(file);
 	if (judgement->verdict == GATE_VERDICT_LIBRARY)
 		conclude(judgement, GATE_VERDICT_LIBRARY, GATE_REASON_NOT_A_LOADER);
 	if (process->mark.state != GATE_IMAGE_INHERITED &&
-	    !same_digest(&process->mark.digest, &thread->message.digest)) {
+	    !same_digest(&process->mark.digest, &thread->workspace.message.digest)) {
 		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_EXE_CHANGED);
 		judgement->commands = 0;
 	}
 	if (judgement->verdict == GATE_VERDICT_UNKNOWN)
 		judgement->generation = GATE_NO_GENERATION; /* the next call asks again */
-	set_judgement(process, judgement, &thread->message.digest);
+	set_judgement(process, judgement, &thread->workspace.message.digest);
 	return 0;
 }
 
@@ -321,10 +379,12 @@ static __always_inline __u32 why_refused(const struct gate_mark *mark)
 	return mark->reason;
 }
 
-/* A mode that is neither audit nor enforce, and a policy that is not there, refuse. */
-static __always_inline bool only_audits(const struct gate_policy *policy)
+/* A listing makes hundreds of calls, and an operator learns from the first of each kind. */
+static __always_inline bool is_first_of_command(struct gate_mark *mark, __u32 command)
 {
-	return policy && policy->mode == GATE_MODE_AUDIT;
+	__u64 bit = command < 64 ? 1ULL << command : 0;
+
+	return !bit || !(__sync_fetch_and_or(&mark->audited, bit) & bit);
 }
 
 static __noinline int refuse(struct gate_task *process, __u32 command, __u32 program_type)
@@ -352,7 +412,8 @@ static __noinline int refuse(struct gate_task *process, __u32 command, __u32 pro
 	if (only_audits(policy)) {
 		facts.kind = GATE_EVENT_WOULD_REFUSE;
 		count(would_refuse);
-		report(bpf_get_current_task_btf(), &facts);
+		if (!process || is_first_of_command(&process->mark, command))
+			report(bpf_get_current_task_btf(), &facts);
 		return 0;
 	}
 	count(refused);
@@ -360,31 +421,53 @@ static __noinline int refuse(struct gate_task *process, __u32 command, __u32 pro
 	return -EPERM;
 }
 
-/* Everything but the fast path: judging what has not been judged under this policy, the default grant, and saying no.
- */
-static __noinline int decide_slowly(__u32 command, __u32 program_type)
+/* Descriptors of links pass no other hook. */
+static __always_inline int decide_on_link(__u32 id)
 {
-	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
-	struct gate_judgement judgement;
-
-	if (process && needs_judging(&process->mark)) {
-		judge_running(process, &judgement);
-		if (mark_allows(&process->mark, command))
-			return 0;
-	}
-	return refuse(process, command, program_type);
+	if (!is_guarded(GATE_OBJECT_LINK, 0, id))
+		return 0;
+	return guard(GATE_REASON_GUARDED_LINK);
 }
 
-static __always_inline int decide(int command, union bpf_attr *attr)
+/* Everything but the fast path: other threads than the leader, judging what has not been judged under this policy, the
+ * default grant, and saying no.
+ */
+static __noinline int decide_slowly(__u32 command, union bpf_attr *attr)
 {
-	struct gate_task *process = current_process(0);
+	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	__u32 program_type = GATE_NO_PROGRAM_TYPE;
+	struct gate_judgement judgement;
 
-	if (process && mark_allows(&process->mark, command))
-		return 0;
+	if (process && needs_judging(&process->mark))
+		judge_running(process, &judgement);
 	if (command == BPF_PROG_LOAD)
 		program_type = attr->prog_type;
-	return decide_slowly(command, program_type);
+	if (!process || !mark_allows(&process->mark, command)) {
+		if (refuse(process, command, program_type))
+			return -EPERM;
+	}
+	if (command == BPF_LINK_GET_FD_BY_ID)
+		return decide_on_link(attr->link_id);
+	return 0;
+}
+
+/*
+ * The fast path: a leader whose mark is of this policy. The command is read from the context where it is needed, and
+ * not kept across the call: each register that is costs every bpf(2) on the host two instructions.
+ */
+static __always_inline bool is_plainly_allowed(const unsigned long long *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct gate_task *process;
+	__u32 command;
+
+	if (task->group_leader != task)
+		return false;
+	process = bpf_task_storage_get(&tasks, task, 0, 0);
+	if (!process)
+		return false;
+	command = READ_ONCE(ctx[0]);
+	return command != BPF_LINK_GET_FD_BY_ID && mark_allows(&process->mark, command);
 }
 
 /* 6.15 and later say whether the kernel itself makes the call, on behalf of a program: the rules are the same. */
@@ -393,7 +476,9 @@ int BPF_PROG(gate_bpf, int command, union bpf_attr *attr, unsigned int size, boo
 {
 	if (ret)
 		return ret;
-	if (decide(command, attr))
+	if (is_plainly_allowed(ctx))
+		return 0;
+	if (decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])))
 		return -EPERM;
 	return 0;
 }
@@ -403,7 +488,9 @@ int BPF_PROG(gate_bpf_3, int command, union bpf_attr *attr, unsigned int size, i
 {
 	if (ret)
 		return ret;
-	if (decide(command, attr))
+	if (is_plainly_allowed(ctx))
+		return 0;
+	if (decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])))
 		return -EPERM;
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define GATE_ABI_VERSION 1
+#define GATE_ABI_VERSION 2
 
 #define GATE_BANKS 2
 #define GATE_MAX_SIGNERS 32 /* per bank */
@@ -25,6 +25,9 @@
 #define GATE_SCRATCH_SLOTS 64 /* signature buffers, 1 MiB of them */
 #define GATE_SCRATCH_STEPS (1 << 20) /* claims tried before a judgement is put off */
 #define GATE_HASH_SIZE 32
+#define GATE_MAX_AUTHORITIES 8 /* per bank */
+#define GATE_MAX_CERTIFICATE 8192
+#define GATE_MAX_GUARDED 256
 
 /* The generation of a policy starts at 1 and grows by one with every update. 64 bits never wrap. */
 #define GATE_NO_GENERATION 0
@@ -74,6 +77,7 @@ enum gate_reason {
 	GATE_REASON_SHARED_MEMORY =
 		51,   /* shares its memory with another process (CLONE_VM) and has not called exec yet */
 	GATE_REASON_COMMAND_NOT_GRANTED = 52,
+	GATE_REASON_DEBUGGER = 53, /* wants to debug, or write the memory of, a marked process */
 	/* taint */
 	GATE_REASON_TAINT_FILE = 64,	     /* mapped a file without evidence as code */
 	GATE_REASON_TAINT_ANONYMOUS = 65, /* mapped anonymous memory as code */
@@ -81,6 +85,15 @@ enum gate_reason {
 	GATE_REASON_TAINT_MADE_EXECUTABLE = 67, /* made other memory executable */
 	GATE_REASON_TAINT_MADE_WRITABLE = 68,   /* made executable memory writable */
 	GATE_REASON_TAINT_TRACED = 69,    /* a debugger, or anything else that may write its memory, was let in */
+	GATE_REASON_TAINT_EXE_REPLACED = 70, /* told the kernel that its executable is another one (PR_SET_MM) */
+	/* about the gate's own objects, which only administrators reach */
+	GATE_REASON_GUARDED_MAP = 80,
+	GATE_REASON_GUARDED_PROGRAM = 81,
+	GATE_REASON_GUARDED_LINK = 82,
+	GATE_REASON_GUARDED_PIN = 83,
+	GATE_REASON_GUARDED_MOUNT = 84,
+	GATE_REASON_GUARDED_KEY = 85,
+	GATE_REASON_GUARDED_SYSCTL = 86,
 };
 
 enum gate_event_kind {
@@ -119,7 +132,7 @@ struct gate_policy {
 	__u32 grant_count;
 	__u32 digest_count;
 	__u32 default_grant; /* index into the bank's grants */
-	__u32 reserved;
+	__u32 authority_count;
 	__u8 hash[GATE_HASH_SIZE]; /* SHA-256 of the manifest's canonical text */
 	char name[GATE_NAME_SIZE];
 };
@@ -133,9 +146,18 @@ struct gate_signer {
 	char name[GATE_NAME_SIZE];
 };
 
+/* Reaches the gate's own objects. */
+#define GATE_GRANT_ADMIN 1U
+/* May be debugged from outside, and loses its mark by that; otherwise the debugger is refused. */
+#define GATE_GRANT_DEBUG 2U
+/* Anonymous executable memory does not taint. */
+#define GATE_GRANT_JIT 4U
+
 /* Map `grants`, index bank * GATE_MAX_GRANTS + i. */
 struct gate_grant {
 	__u64 commands; /* bit N is bpf command N (enum bpf_cmd); commands from 64 on are never granted */
+	__u32 flags;    /* GATE_GRANT_* */
+	__u32 reserved;
 	char name[GATE_NAME_SIZE];
 };
 
@@ -147,6 +169,32 @@ struct gate_digest_key {
 struct gate_listed_digest {
 	__u32 role;
 	__u32 grant;
+};
+
+/*
+ * Map `authorities`, index bank * GATE_MAX_AUTHORITIES + i: who may sign manifests (role "manifest"). Read by user
+ * space only, which takes them from here and not from a file.
+ */
+struct gate_authority {
+	__u32 length; /* of `certificate`, in bytes */
+	__u32 reserved;
+	char name[GATE_NAME_SIZE];
+	__u8 certificate[GATE_MAX_CERTIFICATE]; /* DER */
+};
+
+/* Map `guarded`: what only administrators reach. The value says nothing. */
+enum gate_object_kind {
+	GATE_OBJECT_MAP = 1,   /* id: of the map */
+	GATE_OBJECT_PROGRAM = 2, /* id: of the program */
+	GATE_OBJECT_LINK = 3,   /* id: of the link */
+	GATE_OBJECT_INODE = 4,   /* device and inode number */
+	GATE_OBJECT_FILE_SYSTEM = 5, /* device; id 0 */
+	GATE_OBJECT_MOUNT = 6,   /* id: as in /proc/PID/mountinfo */
+};
+struct gate_object {
+	__u32 kind;   /* enum gate_object_kind */
+	__u32 device; /* as the kernel counts: major << 20 | minor; or 0 */
+	__u64 id;
 };
 
 /* Map `counters`, one entry. Everything only ever grows. */
@@ -188,9 +236,11 @@ GATE_ASSERT_SIZE(gate_digest, 68);
 GATE_ASSERT_SIZE(gate_about, 40);
 GATE_ASSERT_SIZE(gate_policy, 144);
 GATE_ASSERT_SIZE(gate_signer, 80);
-GATE_ASSERT_SIZE(gate_grant, 72);
+GATE_ASSERT_SIZE(gate_grant, 80);
 GATE_ASSERT_SIZE(gate_digest_key, 72);
 GATE_ASSERT_SIZE(gate_listed_digest, 8);
+GATE_ASSERT_SIZE(gate_authority, 8264);
+GATE_ASSERT_SIZE(gate_object, 16);
 GATE_ASSERT_SIZE(gate_counters, 64);
 GATE_ASSERT_SIZE(gate_event, 1160);
 #ifdef __cplusplus

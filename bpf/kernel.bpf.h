@@ -20,6 +20,7 @@
 #define ENOMEM 12
 #define EINVAL 22
 #define ERANGE 34
+#define ENOSYS 38
 #define ENODATA 61
 #define ENOPKG 65
 #define EBADMSG 74
@@ -34,6 +35,10 @@
 #define CLONE_THREAD 0x00010000
 #define LSM_UNSAFE_PTRACE 2	    /* include/linux/security.h */
 #define PTRACE_MODE_ATTACH 0x02 /* include/linux/ptrace.h */
+#define BPF_FS_MAGIC 0xcafe4a11 /* include/uapi/linux/magic.h */
+#define PR_SET_MM 35	     /* include/uapi/linux/prctl.h */
+#define PR_SET_MM_EXE_FILE 13
+#define PR_SET_MM_MAP 14
 #define FS_VERITY_HASH_ALG_SHA256 1
 #define FS_VERITY_HASH_ALG_SHA512 2
 

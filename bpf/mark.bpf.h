@@ -32,6 +32,9 @@ struct gate_mark {
 	__u32 verdict;
 	__u32 reason;
 	__u32 grant;
+	__u32 flags; /* GATE_GRANT_*, as of `generation` */
+	__u32 anonymous_code; /* has been let have some: see GATE_GRANT_JIT */
+	__u64 audited;       /* commands for which it has been reported what would be refused */
 	struct gate_digest digest;
 };
 
@@ -40,7 +43,7 @@ struct gate_task {
 	__u32 pending;	       /* `next` awaits bprm_committed_creds */
 	struct gate_mark mark;     /* counts on the thread-group leader */
 	struct gate_mark next;
-	struct gate_message message; /* scratch of the task itself */
+	struct gate_workspace workspace; /* of the task itself, leader or not */
 };
 
 struct {
@@ -68,16 +71,16 @@ static __always_inline __u32 event_flags(const struct gate_mark *mark)
 }
 
 /*
- * The fast path of bpf(2): two loads, because every call pays for them. `generation` is read before `commands`, and
- * set_judgement() stores them in the opposite order, so that a generation is never seen with the commands of an older
- * one. There is no third load, of `taint`: whoever sets that takes the commands away as well.
+ * Two loads, because every bpf(2) pays for them. `generation` is read before `commands`, and set_judgement() stores
+ * them in the opposite order, so that a generation is never seen with the commands of an older one. There is no third
+ * load, of `taint`: whoever sets that takes the commands away as well.
  */
 static __always_inline bool mark_allows(const struct gate_mark *mark, __u32 command)
 {
 	if (READ_ONCE(mark->generation) != READ_ONCE(active_generation))
 		return false;
 	barrier();
-	return command < 64 && READ_ONCE(mark->commands) >> command & 1;
+	return command < 64 && READ_ONCE(mark->commands) & 1ULL << command;
 }
 
 /* The storage of the current process's leader; NULL where there is none, or with `create` where memory is short. */
@@ -102,6 +105,27 @@ static __always_inline struct gate_task *current_thread(void)
 	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
+/* The current process has this grant option, and may be let do what it says. */
+static __always_inline bool has_option(const struct gate_mark *mark, __u32 option)
+{
+	return READ_ONCE(mark->generation) == READ_ONCE(active_generation) && mark->state == GATE_IMAGE_WATCHED &&
+	       READ_ONCE(mark->flags) & option && !READ_ONCE(mark->taint);
+}
+
+static __always_inline bool is_administrator(void)
+{
+	struct gate_task *process = current_process(0);
+
+	return process && has_option(&process->mark, GATE_GRANT_ADMIN);
+}
+
+/* The flags may be of an earlier policy; set_judgement() makes up for that. */
+static __always_inline bool tolerates_anonymous_code(struct gate_mark *mark)
+{
+	__sync_lock_test_and_set(&mark->anonymous_code, 1);
+	return mark->state == GATE_IMAGE_WATCHED && READ_ONCE(mark->flags) & GATE_GRANT_JIT;
+}
+
 /* The file's verdict as a mark. A file that is not a loader leaves an unproven image behind. */
 static __always_inline void mark_from(struct gate_mark *mark, const struct gate_judgement *judgement,
 				      const struct gate_digest *digest)
@@ -110,12 +134,14 @@ static __always_inline void mark_from(struct gate_mark *mark, const struct gate_
 	mark->reason = judgement->reason;
 	mark->grant = judgement->grant;
 	mark->commands = judgement->commands;
+	mark->flags = judgement->flags;
 	mark->generation = judgement->generation;
 	mark->state = GATE_IMAGE_WATCHED;
 	mark->digest = *digest;
 	if (judgement->verdict == GATE_VERDICT_LOADER)
 		return;
 	mark->commands = 0;
+	mark->flags = 0;
 	if (judgement->verdict == GATE_VERDICT_UNKNOWN && digest->size) {
 		mark->generation = GATE_NO_GENERATION; /* judged when it asks */
 		return;
@@ -123,6 +149,15 @@ static __always_inline void mark_from(struct gate_mark *mark, const struct gate_
 	mark->state = GATE_IMAGE_UNPROVEN;
 	if (judgement->verdict == GATE_VERDICT_LIBRARY)
 		mark->reason = GATE_REASON_NOT_A_LOADER;
+}
+
+/* True the first time; the first reason stays, until exec. Whoever comes second does not wait for the first. */
+static __always_inline bool set_taint(struct gate_mark *mark, __u32 reason)
+{
+	bool first = __sync_val_compare_and_swap(&mark->taint, 0, reason) == 0;
+
+	WRITE_ONCE(mark->commands, 0);
+	return first;
 }
 
 /*
@@ -144,6 +179,7 @@ static __always_inline void set_judgement(struct gate_task *state, const struct 
 	mark->verdict = judgement->verdict;
 	mark->reason = judgement->reason;
 	mark->grant = judgement->grant;
+	mark->flags = judgement->flags;
 	WRITE_ONCE(mark->commands, judgement->commands);
 	/*
 	 * set_taint() sets the taint and then clears the commands; here they are set and then the taint is looked at.
@@ -151,18 +187,13 @@ static __always_inline void set_judgement(struct gate_task *state, const struct 
 	 */
 	if (__sync_val_compare_and_swap(&mark->taint, 0, 0))
 		WRITE_ONCE(mark->commands, 0);
+	/* Let have by an earlier policy, and no longer. The other half of the order is in tolerates_anonymous_code().
+	 */
+	if (READ_ONCE(mark->anonymous_code) && !(judgement->flags & GATE_GRANT_JIT))
+		set_taint(mark, GATE_REASON_TAINT_ANONYMOUS);
 	barrier();
 	WRITE_ONCE(mark->generation, judgement->generation);
 	bpf_spin_unlock(&state->lock);
-}
-
-/* True the first time; the first reason stays, until exec. Whoever comes second does not wait for the first. */
-static __always_inline bool set_taint(struct gate_mark *mark, __u32 reason)
-{
-	bool first = __sync_val_compare_and_swap(&mark->taint, 0, reason) == 0;
-
-	WRITE_ONCE(mark->commands, 0);
-	return first;
 }
 
 /*
@@ -172,7 +203,7 @@ static __always_inline bool set_taint(struct gate_mark *mark, __u32 reason)
 static __always_inline void taint(struct task_struct *task, struct gate_task *state, __u32 reason)
 {
 	struct gate_facts facts = {
-		.holds_task_lock = reason == GATE_REASON_TAINT_TRACED,
+		.without_path = reason == GATE_REASON_TAINT_TRACED,
 		.kind = GATE_EVENT_TAINTED,
 		.command = GATE_NO_COMMAND,
 		.program_type = GATE_NO_PROGRAM_TYPE,
@@ -227,6 +258,7 @@ static __always_inline void inherit(struct gate_mark *child, struct gate_task *p
 	if (child->taint)
 		child->commands = 0; /* set_taint() takes no lock, and may have been half-way */
 	child->owner_tgid = 0;
+	child->audited = 0;
 	if (!shares_memory)
 		return;
 	child->owner_tgid = owner_tgid ? owner_tgid : parent_tgid;
@@ -234,6 +266,7 @@ static __always_inline void inherit(struct gate_mark *child, struct gate_task *p
 	child->state = GATE_IMAGE_UNPROVEN;
 	child->reason = GATE_REASON_SHARED_MEMORY;
 	child->commands = 0;
+	child->flags = 0;
 	child->generation = GATE_NO_GENERATION;
 }
 

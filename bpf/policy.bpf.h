@@ -39,6 +39,14 @@ struct {
 	__type(value, struct gate_listed_digest);
 } digests SEC(".maps");
 
+/* For user space alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GATE_BANKS *GATE_MAX_AUTHORITIES);
+	__type(key, __u32);
+	__type(value, struct gate_authority);
+} authorities SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -68,6 +76,12 @@ static __always_inline struct gate_policy *policy_of(__u64 generation)
 	if (!policy || generation == GATE_NO_GENERATION || READ_ONCE(policy->generation) != generation)
 		return NULL;
 	return policy;
+}
+
+/* A mode that is neither audit nor enforce, and a policy that is not there, refuse. */
+static __always_inline bool only_audits(const struct gate_policy *policy)
+{
+	return policy && policy->mode == GATE_MODE_AUDIT;
 }
 
 static __always_inline struct gate_grant *grant_of(__u64 generation, __u32 grant)

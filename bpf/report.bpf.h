@@ -18,7 +18,7 @@ struct gate_facts {
 	__u32 reason;
 	__u32 grant; /* the one that was asked */
 	__u32 flags;
-	bool holds_task_lock; /* the hook runs under a task's alloc_lock */
+	bool without_path; /* the hook runs under a lock that finding the path would take */
 };
 
 static __always_inline void report_path(struct gate_event *event, struct task_struct *task)
@@ -35,16 +35,11 @@ static __always_inline void report_path(struct gate_event *event, struct task_st
 	bpf_put_file(file);
 }
 
-/* What cannot be reported is counted; nothing waits for a reader, and no decision depends on the outcome. */
-static __noinline int report(struct task_struct *task, const struct gate_facts *facts)
+static __always_inline void fill_event(struct gate_event *event, struct task_struct *task,
+				       const struct gate_facts *facts)
 {
-	struct gate_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	struct gate_grant *granted;
 
-	if (!event) {
-		count(lost_events);
-		return 0;
-	}
 	event->time = bpf_ktime_get_boot_ns();
 	event->generation = READ_ONCE(active_generation);
 	event->kind = facts->kind;
@@ -65,11 +60,41 @@ static __noinline int report(struct task_struct *task, const struct gate_facts *
 	else
 		__builtin_memset(event->rule, 0, sizeof(event->rule));
 	event->path[0] = 0;
+}
+
+static __always_inline struct gate_event *new_event(void)
+{
+	struct gate_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event)
+		count(lost_events);
+	return event;
+}
+
+/* What cannot be reported is counted; nothing waits for a reader, and no decision depends on the outcome. */
+static __noinline int report(struct task_struct *task, const struct gate_facts *facts)
+{
+	struct gate_event *event = new_event();
+
+	if (!event)
+		return 0;
+	fill_event(event, task, facts);
 	/* get_task_exe_file() takes the alloc_lock: with one held, the machine would stop there. */
-	if (!facts->holds_task_lock)
+	if (!facts->without_path)
 		report_path(event, task);
 	bpf_ringbuf_submit(event, 0);
 	return 0;
+}
+
+/* For programs of other types, which must not call the functions of LSM programs. */
+static __always_inline void report_without_path(struct task_struct *task, const struct gate_facts *facts)
+{
+	struct gate_event *event = new_event();
+
+	if (!event)
+		return;
+	fill_event(event, task, facts);
+	bpf_ringbuf_submit(event, 0);
 }
 
 #endif

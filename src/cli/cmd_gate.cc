@@ -13,6 +13,7 @@ namespace {
 
 struct GateOptions {
   std::string manifest;
+  std::string signature;
   gate::LoadOptions load;
   bool force = false;
   bool json = false;
@@ -33,12 +34,14 @@ Json json_of(const gate::Status& status) {
   return {{"loaded", true},
           {"complete", status.missing_hooks.empty()},
           {"mode", manifest::name_of(status.mode)},
+          {"sealed", status.sealed},
           {"policy",
            {{"name", status.policy_name},
             {"sequence", status.sequence},
             {"generation", status.generation},
             {"hash", status.policy_hash},
             {"signers", status.signers},
+            {"authorities", status.authorities},
             {"digests", status.digests}}},
           {"build", {{"hash", status.build}, {"same", status.same_build}}},
           {"hooks", {{"pinned", status.pinned_hooks}, {"missing", status.missing_hooks}}},
@@ -49,9 +52,11 @@ void print_status(const gate::Status& status) {
   std::printf("gate      loaded, %zu hooks%s\n", status.pinned_hooks.size(),
               status.missing_hooks.empty() ? "" : ", INCOMPLETE");
   for (const std::string& hook : status.missing_hooks) std::printf("  missing %s\n", hook.c_str());
-  std::printf("mode      %s\n", std::string(manifest::name_of(status.mode)).c_str());
-  std::printf("policy    %s, sequence %llu, %u signers, %u digests\n", status.policy_name.c_str(),
-              static_cast<unsigned long long>(status.sequence), status.signers, status.digests);
+  std::printf("mode      %s, %s\n", std::string(manifest::name_of(status.mode)).c_str(),
+              status.sealed ? "sealed" : "not sealed");
+  std::printf("policy    %s, sequence %llu, %u signers of code, %u of manifests, %u digests\n",
+              status.policy_name.c_str(), static_cast<unsigned long long>(status.sequence), status.signers,
+              status.authorities, status.digests);
   std::printf("  sha256 %s, generation %llu\n", status.policy_hash.c_str(),
               static_cast<unsigned long long>(status.generation));
   std::printf("build     sha256 %s%s\n", status.build.c_str(), status.same_build ? "" : ", not this program's");
@@ -122,9 +127,10 @@ Result<int> load(const GateOptions& options) {
 }
 
 Result<int> update(const GateOptions& options) {
-  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.manifest));
+  TRY_ASSIGN(gate::Order order, gate::load_order(options.manifest, options.signature));
+  const manifest::Manifest& manifest = order.manifest;
   TRY(check_lock_out(manifest, options.force));
-  TRY(gate::update(manifest, options.load.pin_directory));
+  TRY(gate::update(order, options.load.pin_directory));
   std::fprintf(stderr, "bpfgate: policy %s, sequence %llu, is in force in %s mode\n", manifest.name.c_str(),
                static_cast<unsigned long long>(manifest.sequence),
                std::string(manifest::name_of(manifest.mode)).c_str());
@@ -155,8 +161,20 @@ Result<int> status(const GateOptions& options) {
   return exit_refused;
 }
 
+Result<int> seal(const GateOptions& options) {
+  TRY(gate::seal(options.load.pin_directory, options.force));
+  std::fprintf(stderr, "bpfgate: sealed: from now on only a signed manifest changes the gate\n");
+  if (options.json) print_json(json_output("gate seal"));
+  TRY(flush_output());
+  return exit_good;
+}
+
 Result<int> unload(const GateOptions& options) {
-  TRY(gate::unload(options.load.pin_directory));
+  std::optional<gate::Order> order;
+  if (!options.manifest.empty()) {
+    TRY_ASSIGN(order, gate::load_order(options.manifest, options.signature));
+  }
+  TRY(gate::unload(order, options.load.pin_directory));
   if (options.json) print_json(json_output("gate unload"));
   TRY(flush_output());
   return exit_good;
@@ -168,17 +186,24 @@ struct GateCommand {
   const char* name;
   const char* summary;
   Action action;
-  bool takes_manifest;
+  void (*add_options)(CLI::App& app, GateOptions& options);
 };
 
-constexpr GateCommand gate_commands[] = {
-    {"load", "load a policy and put the gate into the kernel", load, true},
-    {"update", "replace the policy of the loaded gate", update, true},
-    {"status", "say what is loaded", status, false},
-    {"unload", "take the gate out of the kernel", unload, false},
-};
+void add_no_options(CLI::App&, GateOptions&) {}
+
+void add_signature(CLI::App& app, GateOptions& options) {
+  app.add_option("--signature", options.signature, "of the manifest (without it: MANIFEST.p7s, where there is one)");
+}
+
+void add_update_options(CLI::App& app, GateOptions& options) {
+  app.add_option("--manifest", options.manifest, "the policy")->required();
+  app.add_flag("--force", options.force, "enforce even if that locks out running processes, or bpfgate itself");
+  add_signature(app, options);
+}
 
 void add_load_options(CLI::App& app, GateOptions& options) {
+  app.add_option("--manifest", options.manifest, "the policy")->required();
+  app.add_flag("--force", options.force, "enforce even if that locks out running processes, or bpfgate itself");
   app.add_flag("--verbose", options.load.verbose, "print libbpf's messages and the verifier's log");
   app.add_option("--scratch-slots", options.load.scratch_slots, "signature buffers, 16 KiB each")
       ->check(CLI::Range(1U, 4096U));
@@ -186,14 +211,27 @@ void add_load_options(CLI::App& app, GateOptions& options) {
       ->check(CLI::Range(1U, 1U << 23));
 }
 
+void add_seal_options(CLI::App& app, GateOptions& options) {
+  app.add_flag("--force", options.force, "even if other processes hold maps or programs of the gate");
+}
+
+void add_unload_options(CLI::App& app, GateOptions& options) {
+  app.add_option("--manifest", options.manifest, "of mode \"off\" and signed: what a sealed gate wants");
+  add_signature(app, options);
+}
+
+constexpr GateCommand gate_commands[] = {
+    {"load", "load a policy and put the gate into the kernel", load, add_load_options},
+    {"update", "replace the policy of the loaded gate", update, add_update_options},
+    {"seal", "let nothing but signed manifests change the gate", seal, add_seal_options},
+    {"status", "say what is loaded", status, add_no_options},
+    {"unload", "take the gate out of the kernel", unload, add_unload_options},
+};
+
 void add_command(CLI::App& parent, const GateCommand& command, int& status) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
   auto options = std::make_shared<GateOptions>();
-  if (command.takes_manifest) {
-    app->add_option("--manifest", options->manifest, "the policy")->required();
-    app->add_flag("--force", options->force, "enforce even if that locks out running processes, or bpfgate itself");
-  }
-  if (command.action == load) add_load_options(*app, *options);
+  command.add_options(*app, *options);
   app->add_option("--pin-directory", options->load.pin_directory, "where in bpffs the gate is")->capture_default_str();
   app->add_flag("--json", options->json, "print one JSON object");
   app->callback([options, &status, action = command.action] {

@@ -15,6 +15,7 @@ constexpr Command commands[] = {
     {"seal", "make files immutable with fs-verity", setup_seal},
     {"verify", "say whether the gate would accept files", setup_verify},
     {"inspect", "show the evidence a file carries", setup_inspect},
+    {"manifest", "check and sign manifests", setup_manifest},
     {"gate", "load, update and unload the gate in the kernel", setup_gate},
     {"events", "show what the gate refused", setup_events},
 };

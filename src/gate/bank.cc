@@ -51,6 +51,8 @@ Result<> write_records(const PolicyMaps& maps, const Policy& policy, uint32_t ba
     TRY(put(maps.signers, "signers", bank * GATE_MAX_SIGNERS + i, policy.signers[i]));
   for (uint32_t i = 0; i < policy.grants.size(); ++i)
     TRY(put(maps.grants, "grants", bank * GATE_MAX_GRANTS + i, policy.grants[i]));
+  for (uint32_t i = 0; i < policy.authorities.size(); ++i)
+    TRY(put(maps.authorities, "authorities", bank * GATE_MAX_AUTHORITIES + i, policy.authorities[i]));
   for (const auto& [digest, listed] : policy.digests)
     TRY(put(maps.digests, "digests", gate_digest_key{bank, digest}, listed));
   return {};
@@ -88,6 +90,17 @@ Result<> set_mode(const PolicyMaps& maps, uint64_t generation, uint32_t mode) {
   TRY_ASSIGN(gate_policy header, policy_of(maps, generation));
   header.mode = mode;
   return put(maps.policies, "policies", bank_of(generation), header);
+}
+
+Result<std::vector<gate_authority>> authorities_of(const PolicyMaps& maps, uint64_t generation) {
+  TRY_ASSIGN(gate_policy header, policy_of(maps, generation));
+  std::vector<gate_authority> authorities;
+  for (uint32_t i = 0; i < header.authority_count && i < GATE_MAX_AUTHORITIES; ++i) {
+    TRY_ASSIGN(gate_authority authority,
+               get<gate_authority>(maps.authorities, "authorities", bank_of(generation) * GATE_MAX_AUTHORITIES + i));
+    authorities.push_back(authority);
+  }
+  return authorities;
 }
 
 Result<std::vector<keyring::Serial>> keyrings_of(const PolicyMaps& maps, uint64_t generation) {

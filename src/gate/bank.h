@@ -17,6 +17,7 @@ struct PolicyMaps {
   int signers = -1;
   int grants = -1;
   int digests = -1;
+  int authorities = -1;
 };
 
 Result<uint64_t> active_generation(const PolicyMaps& maps);
@@ -30,6 +31,9 @@ Result<> activate(const PolicyMaps& maps, uint64_t generation);
 
 // Changes only the mode of a bank.
 Result<> set_mode(const PolicyMaps& maps, uint64_t generation, uint32_t mode);
+
+// Who may sign manifests, by the policy of `generation`.
+Result<std::vector<gate_authority>> authorities_of(const PolicyMaps& maps, uint64_t generation);
 
 // The keyrings that the policy of `generation` verifies with.
 Result<std::vector<keyring::Serial>> keyrings_of(const PolicyMaps& maps, uint64_t generation);

@@ -42,12 +42,21 @@ constexpr Name reason_names[] = {
     {GATE_REASON_EXE_CHANGED, "exe-changed"},
     {GATE_REASON_SHARED_MEMORY, "shared-memory"},
     {GATE_REASON_COMMAND_NOT_GRANTED, "command-not-granted"},
+    {GATE_REASON_DEBUGGER, "debugger"},
     {GATE_REASON_TAINT_FILE, "taint-file"},
     {GATE_REASON_TAINT_ANONYMOUS, "taint-anonymous"},
     {GATE_REASON_TAINT_WRITABLE, "taint-writable"},
     {GATE_REASON_TAINT_MADE_EXECUTABLE, "taint-made-executable"},
     {GATE_REASON_TAINT_MADE_WRITABLE, "taint-made-writable"},
     {GATE_REASON_TAINT_TRACED, "taint-traced"},
+    {GATE_REASON_TAINT_EXE_REPLACED, "taint-exe-replaced"},
+    {GATE_REASON_GUARDED_MAP, "guarded-map"},
+    {GATE_REASON_GUARDED_PROGRAM, "guarded-program"},
+    {GATE_REASON_GUARDED_LINK, "guarded-link"},
+    {GATE_REASON_GUARDED_PIN, "guarded-pin"},
+    {GATE_REASON_GUARDED_MOUNT, "guarded-mount"},
+    {GATE_REASON_GUARDED_KEY, "guarded-key"},
+    {GATE_REASON_GUARDED_SYSCTL, "guarded-sysctl"},
 };
 
 constexpr Name kind_names[] = {

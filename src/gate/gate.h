@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "manifest/manifest.h"
 
@@ -36,6 +37,8 @@ struct Status {
   std::vector<std::string> missing_hooks;  // that this build would attach here, but are not pinned
   std::string build;                       // SHA-256 of the BPF object that is loaded, in hex
   bool same_build = false;                 // as this program carries
+  bool sealed = false;                     // changes only by signed manifests
+  uint32_t authorities = 0;                // signers of manifests
   std::string policy_name;
   std::string policy_hash;  // SHA-256 of the manifest's canonical text, in hex
   uint64_t sequence = 0;
@@ -58,14 +61,32 @@ struct LoadOptions {
 // is pinned already is ErrorKind::Failed; ask status() first. In enforce mode the last step is what arms it.
 Result<> load(const manifest::Manifest& manifest, const LoadOptions& options);
 
+// A manifest, and the detached signature that came with it: empty where there was none. What a signature is worth
+// depends on the gate it is shown to.
+struct Order {
+  manifest::Manifest manifest;
+  Bytes signature;
+};
+
+// Reads a manifest and what is named after it, FILE.p7s, where there is such a file; or `signature` if it names one.
+Result<Order> load_order(const std::filesystem::path& manifest, const std::filesystem::path& signature = {});
+
 // Replaces the policy of the pinned gate in one step: every process is judged under the new one from its next call on.
-Result<> update(const manifest::Manifest& manifest, const std::filesystem::path& pin_directory);
+// A sealed gate wants a signature by somebody its policy names, and a higher sequence number: ErrorKind::Refused.
+Result<> update(const Order& order, const std::filesystem::path& pin_directory);
+
+// From now on changes come by signed manifests only, and the gate's own objects are out of reach in audit mode too.
+// ErrorKind::Refused, and nothing done, where nobody could ever change it again (no signer of manifests, or this
+// program has not the grant "admin"), and where a process holds a descriptor of one of the gate's maps or programs;
+// `force` overrides the latter.
+Result<> seal(const std::filesystem::path& pin_directory, bool force);
 
 // nullopt: no gate is pinned there. A caller the gate itself refuses gets ErrorKind::Refused.
 Result<std::optional<Status>> status(const std::filesystem::path& pin_directory);
 
-// Detaches and removes everything, keyrings included. Nothing pinned is success.
-Result<> unload(const std::filesystem::path& pin_directory);
+// Detaches and removes everything, keyrings included. Nothing pinned is success. A sealed gate wants an order, whose
+// manifest is of mode "off", signed as for an update; any other ignores it.
+Result<> unload(const std::optional<Order>& order, const std::filesystem::path& pin_directory);
 
 // SHA-256 of the manifest's canonical text, in hex: equal hashes mean equal policies.
 std::string policy_hash(const manifest::Manifest& manifest);

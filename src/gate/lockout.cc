@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <system_error>
 
 #include "base/io.h"
+#include "gate/holders.h"
 #include "gate/policy.h"
 
 namespace bpfgate::gate {
@@ -42,14 +42,6 @@ unsigned count_bpf_objects(const fs::path& process) {
   return count;
 }
 
-std::optional<int> pid_of(const fs::path& entry) {
-  std::string name = entry.filename();
-  int pid = 0;
-  auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return pid;
-}
-
 bool allows(const manifest::Grant& grant, unsigned command) { return (grant.commands >> command & 1) != 0; }
 
 // Why a process of this executable would get no mark, or nothing. /proc/PID/exe opens the file itself, whatever name it
@@ -70,7 +62,10 @@ Result<std::optional<std::string>> why_locked_out_itself(const manifest::Manifes
   const manifest::Grant& grant = manifest.grants.at(is_loader ? conclusion.grant : manifest.default_grant);
   const auto* refused = std::find_if(std::begin(own_commands), std::end(own_commands),
                                      [&](unsigned command) { return !allows(grant, command); });
-  if (refused == std::end(own_commands)) return std::nullopt;
+  if (refused == std::end(own_commands)) {
+    if (grant.admin) return std::nullopt;
+    return "its grant \"" + grant.name + "\" is not \"admin\"";
+  }
   if (is_loader) return "its grant \"" + grant.name + "\" lacks " + manifest::command_name(*refused);
   return std::string(evidence::name_of(conclusion.reason));
 }
@@ -99,7 +94,7 @@ Result<std::vector<LockedOut>> locked_out_by(const manifest::Manifest& manifest)
   if (default_allows_all) return found;
   std::error_code error;
   for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
-    if (auto pid = pid_of(it->path())) TRY(survey_process(it->path(), *pid, offline.trust, found));
+    if (int pid = pid_of(it->path().filename())) TRY(survey_process(it->path(), pid, offline.trust, found));
   }
   return found;
 }

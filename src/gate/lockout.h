@@ -17,8 +17,9 @@ struct LockedOut {
   unsigned bpf_objects = 0;  // maps, programs and links it holds open
 };
 
-// This program, if it could not manage the gate any more, and every running process that holds BPF objects and whose
-// executable would get no mark. A process that exits meanwhile is left out; other failures are errors.
+// This program, if it could not manage the gate any more (its grant is not "admin"), and every running process that
+// holds BPF objects and whose executable would get no mark. A process that exits meanwhile is left out; other failures
+// are errors.
 Result<std::vector<LockedOut>> locked_out_by(const manifest::Manifest& manifest);
 
 }  // namespace bpfgate::gate

@@ -10,6 +10,7 @@
 
 #include "crypto/crypto.h"
 #include "gate.skel.h"
+#include "gate/guard.h"
 #include "gate/pins.h"
 
 namespace bpfgate::gate {
@@ -44,11 +45,21 @@ void configure(gate_skeleton& skeleton, const Kernel& kernel, const LoadOptions&
   std::copy(hash.begin(), hash.end(), skeleton.rodata_about->about.build_hash);
 }
 
+// Whoever maps these keeps a hand on them without a descriptor that could be found. Nobody needs to.
+Result<> forbid_mapping(const gate_skeleton& skeleton) {
+  for (bpf_map* map : {skeleton.maps.data_active, skeleton.maps.data_sealed, skeleton.maps.bss}) {
+    if (bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~static_cast<unsigned>(BPF_F_MMAPABLE)) != 0)
+      return libbpf_failure("set map flags");
+  }
+  return {};
+}
+
 Result<> choose_programs(const bpf_object* object, const Kernel& kernel) {
   std::vector<std::string> wanted = programs_for(kernel);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
-    bool is_wanted = std::find(wanted.begin(), wanted.end(), bpf_program__name(program)) != wanted.end();
+    std::string name = bpf_program__name(program);
+    bool is_wanted = name == sysctl_program || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
     if (bpf_program__set_autoload(program, is_wanted) != 0) return libbpf_failure("choose programs");
   }
   return {};
@@ -57,13 +68,16 @@ Result<> choose_programs(const bpf_object* object, const Kernel& kernel) {
 }  // namespace
 
 std::vector<std::string> programs_for(const Kernel& kernel) {
-  std::vector<std::string> programs = {"gate_setxattr", "gate_removexattr"};
+  std::vector<std::string> programs = {"guard_map",       "guard_program", "guard_unlink", "guard_rmdir",
+                                       "guard_rename",    "guard_setattr", "guard_mount",  "guard_move_mount",
+                                       "guard_umount",    "guard_remount", "guard_key",    "gate_setxattr",
+                                       "gate_removexattr"};
   if (kernel.has_post_xattr_hooks) {
     programs.emplace_back("gate_post_setxattr");
     programs.emplace_back("gate_post_removexattr");
   }
-  for (const char* name : {"gate_mmap", "gate_mprotect", "gate_ptrace", "gate_traceme", "gate_forked", "gate_fork",
-                           "gate_exec", "gate_exec_done"})
+  for (const char* name : {"gate_mmap", "gate_mprotect", "gate_ptrace", "gate_traceme", "gate_prctl", "gate_forked",
+                           "gate_fork", "gate_exec", "gate_exec_done"})
     programs.emplace_back(name);
   programs.emplace_back(kernel.bpf_hook_has_kernel_argument ? "gate_bpf" : "gate_bpf_3");
   return programs;
@@ -94,14 +108,15 @@ Result<Object> Object::load(const Kernel& kernel, const LoadOptions& options) {
   if (bpf_map__set_max_entries(skeleton->maps.scratch, skeleton->rodata->scratch_slots) != 0)
     return libbpf_failure("size map scratch");
   TRY(choose_programs(skeleton->obj, kernel));
+  TRY(forbid_mapping(*skeleton));
   if (gate_skeleton__load(skeleton.get()) != 0) return libbpf_failure("load the gate");
   return Object(std::move(skeleton));
 }
 
 PolicyMaps Object::policy_maps() const {
   return {bpf_map__fd(skeleton_->maps.data_active), bpf_map__fd(skeleton_->maps.policies),
-          bpf_map__fd(skeleton_->maps.signers), bpf_map__fd(skeleton_->maps.grants),
-          bpf_map__fd(skeleton_->maps.digests)};
+          bpf_map__fd(skeleton_->maps.signers),     bpf_map__fd(skeleton_->maps.grants),
+          bpf_map__fd(skeleton_->maps.digests),     bpf_map__fd(skeleton_->maps.authorities)};
 }
 
 Result<> Object::attach(const std::string& program, const std::filesystem::path& pin_directory) {
@@ -124,12 +139,28 @@ Result<> Object::pin_maps(const std::filesystem::path& pin_directory) {
       {"policies", skeleton_->maps.policies},  {"signers", skeleton_->maps.signers},
       {"grants", skeleton_->maps.grants},      {"digests", skeleton_->maps.digests},
       {"counters", skeleton_->maps.counters},  {"events", skeleton_->maps.events},
+      {"sealed", skeleton_->maps.data_sealed}, {"authorities", skeleton_->maps.authorities},
+      {"guarded", skeleton_->maps.guarded},
   };
   for (const auto& pin : pins) {
     if (bpf_map__pin(pin.map, map_path(pin_directory, pin.name).c_str()) != 0)
       return libbpf_failure(std::string("pin map ") + pin.name);
   }
   return {};
+}
+
+Result<> Object::guard(const std::filesystem::path& pin_directory) {
+  std::vector<gate_object> objects;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) TRY(append_map(bpf_map__fd(map), objects));
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    if (bpf_program__fd(program) >= 0) TRY(append_program(bpf_program__fd(program), objects));
+  }
+  for (const auto& link : links_) TRY(append_link(bpf_link__fd(link.get()), objects));
+  TRY(append_pins(pin_directory, objects));
+  TRY(write_guarded(bpf_map__fd(skeleton_->maps.guarded), objects));
+  return attach_sysctl(bpf_program__fd(skeleton_->progs.guard_sysctl));
 }
 
 }  // namespace bpfgate::gate

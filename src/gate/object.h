@@ -37,6 +37,10 @@ class Object {
   // Attaches `program` and pins the link.
   Result<> attach(const std::string& program, const std::filesystem::path& pin_directory);
   Result<> pin_maps(const std::filesystem::path& pin_directory);
+  // From now on only administrators reach this object's maps, programs and links, the pins in `pin_directory`, and what
+  // is mounted on the way there. Nobody can add to that later, or take from it. Undone by remove_pins() and
+  // detach_sysctl().
+  Result<> guard(const std::filesystem::path& pin_directory);
 
  private:
   struct Deleter {

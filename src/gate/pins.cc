@@ -4,12 +4,17 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <mntent.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
 #include <system_error>
+#include <thread>
 
 #include "base/io.h"
 
@@ -29,11 +34,28 @@ std::vector<fs::path> entries_of(const fs::path& directory) {
   return entries;
 }
 
+constexpr const char* become_administrator = "Sign and seal bpfgate itself, and give its signer the grant \"admin\".";
+
+// What needs no privilege that root lacks is refused by the guard.
+Failure refusal_or_errno(const std::string& what, const fs::path& path) {
+  if (errno != EPERM) return fail_errno(what + " " + path.string());
+  return fail(ErrorKind::Refused, "the gate does not let this program " + what + " " + path.string(),
+              become_administrator);
+}
+
+Result<std::vector<uint32_t>> programs_present() {
+  std::vector<uint32_t> ids;
+  uint32_t id = 0;
+  while (bpf_prog_get_next_id(id, &id) == 0) ids.push_back(id);
+  if (errno != ENOENT) return fail_errno("list programs");
+  return ids;
+}
+
 Result<> remove_directory_with_entries(const fs::path& directory) {
   for (const fs::path& entry : entries_of(directory)) {
-    if (::unlink(entry.c_str()) != 0 && errno != ENOENT) return fail_errno("unlink " + entry.string());
+    if (::unlink(entry.c_str()) != 0 && errno != ENOENT) return refusal_or_errno("unlink", entry);
   }
-  if (::rmdir(directory.c_str()) != 0 && errno != ENOENT) return fail_errno("rmdir " + directory.string());
+  if (::rmdir(directory.c_str()) != 0 && errno != ENOENT) return refusal_or_errno("rmdir", directory);
   return {};
 }
 
@@ -44,6 +66,19 @@ fs::path link_path(const fs::path& pin_directory, const std::string& program) {
 }
 
 fs::path map_path(const fs::path& pin_directory, const std::string& map) { return pin_directory / "maps" / map; }
+
+fs::path find_pins(const fs::path& pin_directory) {
+  std::error_code error;
+  if (fs::exists(pin_directory, error)) return pin_directory;
+  std::unique_ptr<FILE, decltype(&::endmntent)> mounts(::setmntent("/proc/self/mounts", "re"), ::endmntent);
+  if (!mounts) return pin_directory;
+  while (const mntent* mount = ::getmntent(mounts.get())) {
+    if (std::string_view(mount->mnt_type) != "bpf") continue;
+    fs::path candidate = fs::path(mount->mnt_dir) / pin_directory.filename();
+    if (fs::exists(candidate, error)) return candidate;
+  }
+  return pin_directory;
+}
 
 Result<> check_is_bpffs(const fs::path& directory) {
   struct statfs info = {};
@@ -65,6 +100,33 @@ std::vector<std::string> pinned_links(const fs::path& pin_directory) {
   return names;
 }
 
+Result<std::vector<uint32_t>> pinned_programs(const fs::path& pin_directory) {
+  std::vector<uint32_t> ids;
+  for (const fs::path& entry : entries_of(pin_directory / "links")) {
+    UniqueFd link(bpf_obj_get(entry.c_str()));
+    if (!link) return refusal_or_errno("open", entry);
+    bpf_link_info info = {};
+    uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0) return fail_errno("describe " + entry.string());
+    ids.push_back(info.prog_id);
+  }
+  return ids;
+}
+
+Result<> wait_until_gone(const std::vector<uint32_t>& programs) {
+  constexpr int attempts = 250;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    TRY_ASSIGN(std::vector<uint32_t> present, programs_present());
+    bool is_gone = std::none_of(programs.begin(), programs.end(), [&](uint32_t id) {
+      return std::find(present.begin(), present.end(), id) != present.end();
+    });
+    if (is_gone) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return fail(ErrorKind::Failed, "the pins are gone, but the gate is still attached: another process holds its links",
+              "End that process: bpfgated, or whoever has descriptors named bpf_link in /proc/PID/fd.");
+}
+
 Result<> remove_link_pins(const fs::path& pin_directory) {
   return remove_directory_with_entries(pin_directory / "links");
 }
@@ -79,10 +141,7 @@ Result<UniqueFd> open_map(const fs::path& pin_directory, const std::string& map)
   fs::path path = map_path(pin_directory, map);
   UniqueFd fd(bpf_obj_get(path.c_str()));
   if (fd) return fd;
-  if (errno == EPERM)
-    return fail(ErrorKind::Refused, "the gate does not let this program open " + path.string(),
-                "Sign and seal bpfgate itself, and grant its signer the commands it needs.");
-  return fail_errno("open " + path.string());
+  return refusal_or_errno("open", path);
 }
 
 Result<UniqueFd> lock_pins() {

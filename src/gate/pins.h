@@ -15,6 +15,10 @@ namespace bpfgate::gate {
 std::filesystem::path link_path(const std::filesystem::path& pin_directory, const std::string& program);
 std::filesystem::path map_path(const std::filesystem::path& pin_directory, const std::string& map);
 
+// Where the gate's pins are: at `pin_directory`, or, when the file system has been moved, in a directory of the same
+// name on another mounted bpffs. `pin_directory` itself where there are none.
+std::filesystem::path find_pins(const std::filesystem::path& pin_directory);
+
 // Refuses a directory that is not on a bpffs, with the mount command as the mend.
 Result<> check_is_bpffs(const std::filesystem::path& directory);
 
@@ -22,6 +26,13 @@ Result<> make_pin_directories(const std::filesystem::path& pin_directory);
 
 // Names of the pinned links. An absent directory has none.
 std::vector<std::string> pinned_links(const std::filesystem::path& pin_directory);
+
+// Ids of the programs that are attached by the pinned links.
+Result<std::vector<uint32_t>> pinned_programs(const std::filesystem::path& pin_directory);
+
+// Waits until none of these programs exists any more: the kernel detaches some time after the last reference to a link
+// has gone. ErrorKind::Failed after five seconds: somebody else holds one.
+Result<> wait_until_gone(const std::vector<uint32_t>& programs);
 
 // Unlinks every pin and the directories. Absent is success.
 Result<> remove_pins(const std::filesystem::path& pin_directory);

@@ -16,18 +16,22 @@ static_assert(manifest::kMaxGrants <= GATE_MAX_GRANTS);
 static_assert(manifest::kMaxDigests <= GATE_MAX_DIGESTS);
 static_assert(manifest::kMaxNameBytes < GATE_NAME_SIZE);
 
+using manifest::Role;
+
 template <size_t Size>
 void copy_name(char (&target)[Size], const std::string& name) {
   std::memset(target, 0, Size);
   std::memcpy(target, name.data(), std::min(name.size(), Size - 1));
 }
 
-uint32_t role_number(manifest::Role role) {
+uint32_t role_number(Role role) {
   switch (role) {
-    case manifest::Role::Loader:
+    case Role::Loader:
       return GATE_ROLE_LOADER;
-    case manifest::Role::Library:
+    case Role::Library:
       return GATE_ROLE_LIBRARY;
+    case Role::Manifest:
+      break;  // signs no code
   }
   return GATE_ROLE_UNSET;
 }
@@ -37,9 +41,15 @@ uint32_t mode_number(manifest::Mode mode) {
     case manifest::Mode::Audit:
       return GATE_MODE_AUDIT;
     case manifest::Mode::Enforce:
-      return GATE_MODE_ENFORCE;
+    case manifest::Mode::Off:  // compile() refuses it
+      break;
   }
   return GATE_MODE_ENFORCE;
+}
+
+uint32_t flags_of(const manifest::Grant& grant) {
+  return (grant.admin ? GATE_GRANT_ADMIN : 0U) | (grant.debug ? GATE_GRANT_DEBUG : 0U) |
+         (grant.jit ? GATE_GRANT_JIT : 0U);
 }
 
 // Grants are numbered in the order of their names. The parser has made sure that every name exists; a library has none.
@@ -66,7 +76,7 @@ std::string keyring_name(const manifest::Signer& signer) {
 // mean something else than it says. That a loader passes for a library does no harm: it is trusted with more.
 bool may_pass_for(const manifest::Signer& signer, const manifest::Signer& other) {
   if (signer.role == other.role) return signer.grant == other.grant;
-  return other.role == manifest::Role::Library;
+  return signer.role == Role::Loader && other.role == Role::Library;
 }
 
 Result<> check_signers_apart(const manifest::Manifest& manifest, const std::vector<crypto::Certificate>& certificates) {
@@ -103,11 +113,26 @@ Result<keyring::Keyring> make_keyring(const manifest::Signer& signer, const cryp
   return ring;
 }
 
+// The kernel never looks at these; a change of a sealed gate does (gate/seal.h).
+Result<gate_authority> authority_record(const manifest::Signer& signer, const crypto::Certificate& certificate) {
+  Bytes der = certificate.der();
+  if (der.size() > GATE_MAX_CERTIFICATE)
+    return fail(ErrorKind::Invalid,
+                signer.certificate_path + " (signer " + signer.name + ") is larger than " +
+                    std::to_string(GATE_MAX_CERTIFICATE) + " bytes",
+                "use a certificate with fewer extensions for signing manifests");
+  gate_authority record = {};
+  record.length = static_cast<uint32_t>(der.size());
+  copy_name(record.name, signer.name);
+  std::copy(der.begin(), der.end(), record.certificate);
+  return record;
+}
+
 gate_signer signer_record(const manifest::Manifest& manifest, const manifest::Signer& signer, keyring::Serial serial) {
   gate_signer record = {};
   record.keyring = serial;
   record.role = role_number(signer.role);
-  record.grant = signer.role == manifest::Role::Loader ? grant_index(manifest, signer.grant) : 0;
+  record.grant = signer.role == Role::Loader ? grant_index(manifest, signer.grant) : 0;
   copy_name(record.name, signer.name);
   return record;
 }
@@ -120,7 +145,7 @@ std::pair<gate_digest, gate_listed_digest> digest_record(const manifest::Manifes
   std::copy(listed.digest.begin(), listed.digest.end(), digest.value);
   gate_listed_digest value = {};
   value.role = role_number(listed.role);
-  value.grant = listed.role == manifest::Role::Loader ? grant_index(manifest, listed.grant) : 0;
+  value.grant = listed.role == Role::Loader ? grant_index(manifest, listed.grant) : 0;
   return {digest, value};
 }
 
@@ -130,7 +155,6 @@ gate_policy header_of(const manifest::Manifest& manifest) {
   header.mode = mode_number(manifest.mode);
   header.default_grant = grant_index(manifest, manifest.default_grant);
   header.default_commands = manifest.grants.at(manifest.default_grant).commands;
-  header.signer_count = static_cast<uint32_t>(manifest.signers.size());
   header.grant_count = static_cast<uint32_t>(manifest.grants.size());
   header.digest_count = static_cast<uint32_t>(manifest.digests.size());
   auto hash = crypto::sha256(as_bytes(manifest::canonical_text(manifest)));
@@ -139,8 +163,30 @@ gate_policy header_of(const manifest::Manifest& manifest) {
   return header;
 }
 
-evidence::Role offline_role(manifest::Role role) {
-  return role == manifest::Role::Loader ? evidence::Role::Loader : evidence::Role::Library;
+evidence::Role offline_role(Role role) {
+  return role == Role::Loader ? evidence::Role::Loader : evidence::Role::Library;
+}
+
+Result<> add_signers(const manifest::Manifest& manifest, Policy& policy) {
+  TRY_ASSIGN(std::vector<crypto::Certificate> certificates, parse_certificates(manifest));
+  for (size_t i = 0; i < manifest.signers.size(); ++i) {
+    const manifest::Signer& signer = manifest.signers[i];
+    if (signer.role == Role::Manifest) {
+      TRY_ASSIGN(gate_authority authority, authority_record(signer, certificates[i]));
+      policy.authorities.push_back(authority);
+      continue;
+    }
+    TRY_ASSIGN(keyring::Keyring ring, make_keyring(signer, certificates[i]));
+    policy.signers.push_back(signer_record(manifest, signer, ring.serial()));
+    policy.keyrings.push_back(std::move(ring));
+  }
+  if (policy.authorities.size() > GATE_MAX_AUTHORITIES)
+    return fail(ErrorKind::Invalid,
+                "the manifest has more than " + std::to_string(GATE_MAX_AUTHORITIES) + " signers of role \"manifest\"",
+                "remove some");
+  policy.header.signer_count = static_cast<uint32_t>(policy.signers.size());
+  policy.header.authority_count = static_cast<uint32_t>(policy.authorities.size());
+  return {};
 }
 
 }  // namespace
@@ -154,21 +200,19 @@ std::string policy_hash(const manifest::Manifest& manifest) {
 }
 
 Result<Policy> compile(const manifest::Manifest& manifest) {
+  if (manifest.mode == manifest::Mode::Off)
+    return fail(ErrorKind::Invalid, "/mode: a manifest of mode \"off\" is for bpfgate gate unload",
+                "Use mode \"audit\" or \"enforce\".");
   Policy policy;
   policy.header = header_of(manifest);
   for (const auto& [name, grant] : manifest.grants) {
     gate_grant record = {};
     record.commands = grant.commands;
+    record.flags = flags_of(grant);
     copy_name(record.name, name);
     policy.grants.push_back(record);
   }
-  TRY_ASSIGN(std::vector<crypto::Certificate> certificates, parse_certificates(manifest));
-  for (size_t i = 0; i < manifest.signers.size(); ++i) {
-    const manifest::Signer& signer = manifest.signers[i];
-    TRY_ASSIGN(keyring::Keyring ring, make_keyring(signer, certificates[i]));
-    policy.signers.push_back(signer_record(manifest, signer, ring.serial()));
-    policy.keyrings.push_back(std::move(ring));
-  }
+  TRY(add_signers(manifest, policy));
   for (const manifest::ListedDigest& listed : manifest.digests)
     policy.digests.push_back(digest_record(manifest, listed));
   return policy;
@@ -179,6 +223,7 @@ Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
   TRY_ASSIGN(offline.certificates, parse_certificates(manifest));
   for (size_t i = 0; i < manifest.signers.size(); ++i) {
     const manifest::Signer& signer = manifest.signers[i];
+    if (signer.role == Role::Manifest) continue;
     offline.trust.signers.push_back({signer.name, offline_role(signer.role), &offline.certificates[i], signer.grant});
   }
   for (const manifest::ListedDigest& listed : manifest.digests) {

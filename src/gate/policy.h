@@ -21,13 +21,14 @@ struct Policy {
   std::vector<gate_signer> signers;
   std::vector<gate_grant> grants;
   std::vector<std::pair<gate_digest, gate_listed_digest>> digests;
+  std::vector<gate_authority> authorities;
   std::vector<keyring::Keyring> keyrings;
 
   void keep_keyrings();
 };
 
-// Parses every certificate and makes a keyring per signer, so that the one a signature verifies against tells who
-// signed.
+// Parses every certificate and makes a keyring per signer of code, so that the one a signature verifies against tells
+// who signed. A manifest that orders the gate out of the kernel is ErrorKind::Invalid.
 Result<Policy> compile(const manifest::Manifest& manifest);
 
 // The same trust for judging offline. The certificates live as long as this.

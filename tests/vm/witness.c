@@ -20,7 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/sendfile.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -250,6 +254,95 @@ static int verb_make_writable(char** arguments) {
   return call_bpf();
 }
 
+/* From here on the kernel adds PROT_EXEC to PROT_READ by itself. */
+static int verb_read_implies_exec(char** arguments) {
+  (void)arguments;
+  if (personality(READ_IMPLIES_EXEC) < 0 || map_anonymous(PROT_READ) == MAP_FAILED) return give_up("personality");
+  return call_bpf();
+}
+
+/* The same before exec, which clears it: the loader's heap is not executable, and nothing is lost. */
+static int verb_exec_with_read_implies_exec(char** arguments) {
+  return personality(READ_IMPLIES_EXEC) < 0 ? give_up("personality") : verb_exec(arguments);
+}
+
+/* Pages of a proven file, copied by writing to them, and then made executable. */
+static int verb_write_then_execute_copy(char** arguments) {
+  int fd = open(arguments[0], O_RDONLY | O_CLOEXEC);
+  unsigned char* code = fd < 0 ? MAP_FAILED : mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+  if (code == MAP_FAILED) return give_up(arguments[0]);
+  code[0] = 0xc3;
+  return mprotect(code, page, PROT_READ | PROT_EXEC) ? give_up("mprotect") : call_bpf();
+}
+
+static int verb_make_writable_and_executable(char** arguments) {
+  void* code = map_anonymous(PROT_READ | PROT_WRITE);
+
+  (void)arguments;
+  if (code == MAP_FAILED || mprotect(code, page, PROT_READ | PROT_WRITE | PROT_EXEC)) return give_up("mprotect");
+  return call_bpf();
+}
+
+static int verb_shared_memory_as_code(char** arguments) {
+  int id = shmget(IPC_PRIVATE, page, 0700);
+  void* code = id < 0 ? (void*)-1 : shmat(id, NULL, SHM_EXEC);
+
+  (void)arguments;
+  if (code == (void*)-1 || shmctl(id, IPC_RMID, NULL)) return give_up("shm");
+  return call_bpf();
+}
+
+/* What other threads have is everybody's. */
+static void* map_anonymous_in_thread(void* unused) {
+  (void)unused;
+  return (void*)(intptr_t)(map_anonymous(PROT_READ | PROT_EXEC) == MAP_FAILED ? could_not_try : 0);
+}
+
+static int verb_thread_maps_anonymous(char** arguments) {
+  int failure = run_thread(map_anonymous_in_thread, NULL);
+
+  (void)arguments;
+  return failure ? failure : call_bpf();
+}
+
+static int copy_to(int target, const char* path) {
+  int source = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat info;
+
+  if (source < 0 || target < 0 || fstat(source, &info)) return -1;
+  return sendfile(target, source, NULL, (size_t)info.st_size) == info.st_size ? 0 : -1;
+}
+
+/* A copy of a loader in memory only. */
+static int verb_exec_memfd(char** arguments) {
+  char* words[] = {arguments[0], arguments[1], NULL};
+  int fd = memfd_create("copy", 0);
+
+  if (copy_to(fd, arguments[0])) return give_up("copy");
+  fexecve(fd, words, environ);
+  return give_up("fexecve");
+}
+
+static int verb_exec_by_descriptor(char** arguments) {
+  char* words[] = {arguments[0], arguments[1], NULL};
+  int fd = open(arguments[0], O_RDONLY);
+
+  if (fd < 0) return give_up(arguments[0]);
+  fexecve(fd, words, environ);
+  return give_up("fexecve");
+}
+
+/* Tells the kernel that another file is being executed. It says EBUSY as long as the old one is mapped; trying counts.
+ */
+static int verb_forge_executable(char** arguments) {
+  int fd = open(arguments[0], O_RDONLY | O_CLOEXEC);
+
+  if (fd < 0) return give_up(arguments[0]);
+  if (prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, fd, 0, 0) && errno != EBUSY) return give_up("PR_SET_MM_EXE_FILE");
+  return call_bpf();
+}
+
 /* Waits until a file appears; for processes that must be there before something else happens. */
 static int verb_wait(char** arguments) {
   struct stat info;
@@ -302,6 +395,19 @@ static int release_victim(struct victim* victim) {
   return write(victim->to, "g", 1) == 1 ? wait_for(victim->pid) : give_up("release the victim");
 }
 
+/*
+ * Where the attempt itself was refused, the victim must not have suffered by it: otherwise anybody could take a
+ * loader's mark away. /proc answers EACCES for what ptrace answers EPERM.
+ */
+static int outcome(struct victim* victim, int failed, const char* what) {
+  int error = failed ? errno : 0, status = release_victim(victim);
+
+  if (!failed) return status;
+  if (error == EPERM || error == EACCES) return status == allowed ? denied : could_not_try;
+  errno = error;
+  return give_up(what);
+}
+
 /* Left alone: the control beside the attacks below. */
 static int verb_watch(char** arguments) {
   struct victim victim;
@@ -315,9 +421,8 @@ static int verb_ptrace_attach(char** arguments) {
   int failure = start_victim(&victim, arguments[0]), status;
 
   if (failure) return failure;
-  if (ptrace(PTRACE_ATTACH, victim.pid, 0, 0) || waitpid(victim.pid, &status, 0) < 0 ||
-      ptrace(PTRACE_DETACH, victim.pid, 0, 0))
-    return give_up("ptrace");
+  if (ptrace(PTRACE_ATTACH, victim.pid, 0, 0)) return outcome(&victim, 1, "ptrace");
+  if (waitpid(victim.pid, &status, 0) < 0 || ptrace(PTRACE_DETACH, victim.pid, 0, 0)) return give_up("ptrace");
   return release_victim(&victim);
 }
 
@@ -326,7 +431,7 @@ static int verb_ptrace_seize(char** arguments) {
   int failure = start_victim(&victim, arguments[0]);
 
   if (failure) return failure;
-  return ptrace(PTRACE_SEIZE, victim.pid, 0, 0) ? give_up("ptrace") : release_victim(&victim);
+  return outcome(&victim, ptrace(PTRACE_SEIZE, victim.pid, 0, 0) != 0, "ptrace");
 }
 
 static int verb_write_memory_file(char** arguments) {
@@ -336,7 +441,7 @@ static int verb_write_memory_file(char** arguments) {
 
   if (failure) return failure;
   snprintf(path, sizeof(path), "/proc/%d/mem", victim.pid);
-  return open(path, O_RDWR | O_CLOEXEC) < 0 ? give_up(path) : release_victim(&victim);
+  return outcome(&victim, open(path, O_RDWR | O_CLOEXEC) < 0, path);
 }
 
 static int verb_write_memory(char** arguments) {
@@ -347,9 +452,18 @@ static int verb_write_memory(char** arguments) {
 
   if (failure) return failure;
   /* Whether there is such an address over there does not matter: the permission is asked for first. */
-  if (process_vm_writev(victim.pid, &local, 1, &remote, 1, 0) < 0 && errno != EFAULT)
-    return give_up("process_vm_writev");
-  return release_victim(&victim);
+  return outcome(&victim, process_vm_writev(victim.pid, &local, 1, &remote, 1, 0) < 0 && errno != EFAULT,
+                 "process_vm_writev");
+}
+
+static int verb_pidfd_getfd(char** arguments) {
+  struct victim victim;
+  int failure = start_victim(&victim, arguments[0]), pidfd;
+
+  if (failure) return failure;
+  pidfd = (int)syscall(SYS_pidfd_open, victim.pid, 0);
+  if (pidfd < 0) return give_up("pidfd_open");
+  return outcome(&victim, syscall(SYS_pidfd_getfd, pidfd, 1, 0) < 0, "pidfd_getfd");
 }
 
 /* Reading state is not writing memory: must cost nothing. */
@@ -395,23 +509,32 @@ static const struct {
     {"call", verb_call},
     {"create-map", verb_create_map},
     {"exec", verb_exec},
+    {"exec-by-descriptor", verb_exec_by_descriptor},
     {"exec-in-thread", verb_exec_in_thread},
+    {"exec-memfd", verb_exec_memfd},
     {"exec-traced", verb_exec_traced},
+    {"exec-with-read-implies-exec", verb_exec_with_read_implies_exec},
+    {"forge-executable", verb_forge_executable},
     {"fork", verb_fork},
     {"load-program", verb_load_program},
     {"make-executable", verb_make_executable},
     {"make-writable", verb_make_writable},
+    {"make-writable-and-executable", verb_make_writable_and_executable},
     {"map-anonymous", verb_map_anonymous},
     {"map-anonymous-as-data", verb_map_anonymous_as_data},
     {"map-file", verb_map_file},
     {"map-file-as-data", verb_map_file_as_data},
     {"map-file-writable", verb_map_file_writable},
     {"map-memfd", verb_map_memfd},
+    {"pidfd-getfd", verb_pidfd_getfd},
     {"ptrace-attach", verb_ptrace_attach},
     {"ptrace-seize", verb_ptrace_seize},
+    {"read-implies-exec", verb_read_implies_exec},
     {"read-maps", verb_read_maps},
+    {"shared-memory-as-code", verb_shared_memory_as_code},
     {"spawn", verb_spawn},
     {"thread", verb_thread},
+    {"thread-maps-anonymous", verb_thread_maps_anonymous},
     {"thread-maps-file", verb_thread_maps_file},
     {"traceme", verb_traceme},
     {"unknown-command", verb_unknown_command},
@@ -423,6 +546,7 @@ static const struct {
     {"watch", verb_watch},
     {"write-memory", verb_write_memory},
     {"write-memory-file", verb_write_memory_file},
+    {"write-then-execute-copy", verb_write_then_execute_copy},
 };
 
 int main(int count, char** arguments) {

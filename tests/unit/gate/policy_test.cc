@@ -6,9 +6,12 @@
 #include "gate/gate.h"
 #include "gate/lockout.h"
 #include "gate/policy.h"
+#include "gate/seal.h"
 #include "manifest/manifest.h"
+#include "peers.h"
 
 using namespace bpfgate;
+using bpfgate::test::Bench;
 
 namespace {
 
@@ -122,8 +125,81 @@ TEST_CASE("this program, unsigned, would be locked out by a policy that grants n
   CHECK(locked_out->front().reason == "not-sealed");
 }
 
-TEST_CASE("a default grant of everything locks nobody out") {
+TEST_CASE("a default grant of everything locks nobody out of bpf(2), but this program of the gate") {
   auto locked_out = gate::locked_out_by(sample("full"));
   REQUIRE(locked_out);
-  CHECK(locked_out->empty());
+  REQUIRE(locked_out->size() == 1);
+  CHECK(locked_out->front().pid == 0);
+  CHECK(locked_out->front().reason == "its grant \"full\" is not \"admin\"");
+}
+
+TEST_CASE("a signer of manifests gets a record of its own, and is not asked about files") {
+  auto offline = gate::offline_trust(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
+    {"name": "policy", "role": "manifest", "certificate": "loader.pem"},
+    {"name": "libraries", "role": "library", "certificate": "library.pem"}]})"));
+  REQUIRE(offline);
+  REQUIRE(offline->trust.signers.size() == 1);
+  CHECK(offline->trust.signers[0].name == "libraries");
+  auto policy = gate::compile(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
+    {"name": "policy", "role": "manifest", "certificate": "loader.pem"}]})"));
+  REQUIRE(policy);
+  CHECK(policy->header.signer_count == 0);
+  CHECK(policy->header.authority_count == 1);
+  REQUIRE(policy->authorities.size() == 1);
+  CHECK(std::string(policy->authorities[0].name) == "policy");
+  CHECK(policy->authorities[0].length > 100);
+}
+
+TEST_CASE("options of a grant become its flags") {
+  auto policy = gate::compile(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit",
+    "grants": {"d": {"commands": "any", "debug": true}, "j": {"commands": "any", "jit": true}}})"));
+  REQUIRE(policy);
+  std::map<std::string, uint32_t> flags;
+  for (const gate_grant& grant : policy->grants) flags[grant.name] = grant.flags;
+  CHECK(flags == std::map<std::string, uint32_t>{{"admin", GATE_GRANT_ADMIN},
+                                                 {"d", GATE_GRANT_DEBUG},
+                                                 {"full", 0},
+                                                 {"inspect", 0},
+                                                 {"j", GATE_GRANT_JIT},
+                                                 {"none", 0}});
+}
+
+TEST_CASE("a manifest of mode off is no policy") {
+  auto policy = gate::compile(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "off"})"));
+  REQUIRE_FALSE(policy);
+  CHECK(policy.error().message.find("gate unload") != std::string::npos);
+}
+
+TEST_CASE("a sealed gate takes orders from the signers of manifests it knows, and newer ones only") {
+  auto manifest = sample();
+  gate_policy current = {};
+  current.sequence = 6;
+  Bench bench;
+  bench.make_signer("policy");
+  bench.make_signer("stranger");
+  gate_authority authority = {};
+  auto der = crypto::Certificate::load(bench / "policy.pem").value().der();
+  authority.length = static_cast<uint32_t>(der.size());
+  std::copy(der.begin(), der.end(), authority.certificate);
+  auto sign = [&](const char* name) {
+    std::string base = bench / name;
+    auto loaded = crypto::Certificate::load(base + ".pem").value();
+    auto signer = crypto::Signer::create(base + ".key", loaded, crypto::passphrase_from_fd(-1)).value();
+    return signer.sign_detached(as_bytes(manifest::canonical_text(manifest)), crypto::HashAlgorithm::Sha256).value();
+  };
+  auto check = [&](ByteView signature) { return gate::check_authorized(manifest, signature, current, {authority}); };
+  Bytes good = sign("policy");
+  CHECK(check(good));
+  CHECK_FALSE(check({}));
+  CHECK_FALSE(check(sign("stranger")));
+  CHECK_FALSE(check(as_bytes("garbage")));
+  CHECK_FALSE(gate::check_authorized(manifest, good, current, {}));
+  current.sequence = 7;
+  auto replayed = check(good);
+  REQUIRE_FALSE(replayed);
+  CHECK(replayed.error().kind == ErrorKind::Refused);
+  CHECK(replayed.error().message.find("/sequence: 7 is not higher than 7") != std::string::npos);
+  current.sequence = 6;
+  manifest.mode = manifest::Mode::Audit;
+  CHECK_FALSE(check(good));
 }

@@ -8,6 +8,7 @@ bpftool=$(command -v bpftool)
 cd "$work" || exit 2
 
 make_key loaders
+make_key admins
 make_key libraries
 make_key strangers
 make_key ecdsa -newkey ec -pkeyopt ec_paramgen_curve:P-256
@@ -97,6 +98,7 @@ done
 cat >manifest.json <<JSON
 {"bpfgate": 1, "name": "evidence", "sequence": 1, "mode": "enforce",
  "signers": [
+   {"name": "admins", "role": "loader", "certificate": "keys/admins.pem", "grant": "admin"},
    {"name": "loaders", "role": "loader", "certificate": "keys/loaders.pem", "grant": "full"},
    {"name": "ecdsa", "role": "loader", "certificate": "keys/ecdsa.pem", "grant": "full"},
    {"name": "ecdsa384", "role": "loader", "certificate": "keys/ecdsa384.pem", "grant": "full"},

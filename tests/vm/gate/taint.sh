@@ -68,6 +68,15 @@ check "a vfork child maps an unsigned library as code" denied ./loader vfork-chi
 check "anonymous memory as code" denied ./loader map-anonymous
 check "anonymous memory as data" allowed ./loader map-anonymous-as-data
 check "a memfd as code" denied ./loader map-memfd
+check "a thread maps anonymous memory as code" denied ./loader thread-maps-anonymous
+check "System V shared memory as code" denied ./loader shared-memory-as-code
+check "reading implies executing" denied ./loader read-implies-exec
+check "exec with reading implying executing" allowed ./unsigned exec-with-read-implies-exec "$work/loader" call
+check "pages of a signed library written, then made executable" denied ./loader write-then-execute-copy signed.so
+check "memory made writable and executable at once" denied ./loader make-writable-and-executable
+check "told the kernel of another executable" denied ./loader forge-executable "$work/loader"
+check "executed by descriptor" allowed ./unsigned exec-by-descriptor "$work/loader" call
+check "a copy of the loader in a memfd" denied ./unsigned exec-memfd "$work/loader" call
 check "written memory made executable" denied ./loader make-executable
 check "executable memory made writable" denied ./loader make-writable signed.so
 check "left alone by its parent" allowed ./unsigned watch "$work/loader"
@@ -76,6 +85,7 @@ check "attached to by a debugger" denied ./unsigned ptrace-attach "$work/loader"
 check "seized by a debugger" denied ./unsigned ptrace-seize "$work/loader"
 check "its /proc/PID/mem opened" denied ./unsigned write-memory-file "$work/loader"
 check "written to by process_vm_writev" denied ./unsigned write-memory "$work/loader"
+check "its descriptors taken by pidfd_getfd" denied ./unsigned pidfd-getfd "$work/loader"
 check "asks to be traced" denied ./loader traceme
 check "traced since before its exec" denied ./unsigned exec-traced "$work/loader" call
 check "LD_PRELOAD of an unsigned library is ignored" allowed from_file "$work/unsigned.so"
@@ -95,8 +105,9 @@ from_file "$work/unsigned.so"
 if [ -e /tmp/preloaded ]; then fail "LD_PRELOAD was obeyed"; else pass "LD_PRELOAD was ignored"; fi
 
 bpfgate events >events.txt || fail "events"
-for reason in taint-file taint-anonymous taint-writable taint-made-executable taint-made-writable taint-traced; do
+for reason in taint-file taint-anonymous taint-writable taint-made-executable taint-made-writable taint-traced \
+  taint-exe-replaced; do
   expect_output " tainted $reason " "an event says $reason" cat events.txt
 done
-for reason in exec-traced shared-memory; do expect_output " refused $reason " "an event says $reason" cat events.txt; done
+for reason in exec-traced shared-memory debugger; do expect_output " refused $reason " "an event says $reason" cat events.txt; done
 finish

@@ -56,13 +56,23 @@ signed_copy() {
   seal "$2"
 }
 
-# write_manifest FILE MODE SEQUENCE [GRANT [DEFAULT_GRANT]]: trusts the keys "loaders" and "libraries".
+# write_manifest FILE MODE SEQUENCE [GRANT [DEFAULT_GRANT]]: trusts the keys "loaders" and "libraries"; "admins" for
+# bpfgate and "policy" for manifests, where those have been made.
 write_manifest() {
+  local more=''
+  if [ -e "$keys/admins.pem" ]; then
+    more+=",
+   {\"name\": \"admins\", \"role\": \"loader\", \"certificate\": \"$keys/admins.pem\", \"grant\": \"admin\"}"
+  fi
+  if [ -e "$keys/policy.pem" ]; then
+    more+=",
+   {\"name\": \"policy\", \"role\": \"manifest\", \"certificate\": \"$keys/policy.pem\"}"
+  fi
   cat >"$1" <<JSON
 {"bpfgate": 1, "name": "test", "sequence": $3, "mode": "$2",
  "signers": [
    {"name": "loaders", "role": "loader", "certificate": "$keys/loaders.pem", "grant": "${4:-full}"},
-   {"name": "libraries", "role": "library", "certificate": "$keys/libraries.pem"}],
+   {"name": "libraries", "role": "library", "certificate": "$keys/libraries.pem"}$more],
  "default": {"grant": "${5:-none}"}}
 JSON
 }
@@ -70,7 +80,8 @@ JSON
 # use_signed_bpfgate: from here on `bpfgate` is a signed and sealed copy, which the gate lets manage it.
 use_signed_bpfgate() {
   mkdir -p "$work/bin"
-  signed_copy "$(command -v bpfgate)" "$work/bin/bpfgate"
+  [ -e "$keys/admins.pem" ] || make_key admins
+  signed_copy "$(command -v bpfgate)" "$work/bin/bpfgate" admins
   PATH=$work/bin:$PATH
   hash -r
 }

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* What of the gate itself is out of reach, and for whom. Which kernel events reach for it is in guard.bpf.c. */
+#ifndef BPFGATE_GUARDED_BPF_H
+#define BPFGATE_GUARDED_BPF_H
+
+#include "mark.bpf.h"
+
+/* Written once, before the gate is armed, and frozen then. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_MAX_GUARDED);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct gate_object);
+	__type(value, __u32);
+} guarded SEC(".maps");
+
+/* In a section, and so in a map, of its own, like active_generation. Never goes back to 0. */
+__u64 sealed SEC(".data.sealed") = 0;
+
+static __always_inline bool is_guarded(__u32 kind, __u32 device, __u64 id)
+{
+	struct gate_object object = {.kind = kind, .device = device, .id = id};
+
+	return bpf_map_lookup_elem(&guarded, &object);
+}
+
+static __always_inline bool is_guarded_inode(struct inode *inode)
+{
+	/* Every unlink and rename on the host comes by. */
+	if (!inode || inode->i_sb->s_magic != BPF_FS_MAGIC)
+		return false;
+	return is_guarded(GATE_OBJECT_INODE, inode->i_sb->s_dev, inode->i_ino);
+}
+
+/* Before the seal an audited gate only says what it would do. A policy that is not there refuses. */
+static __always_inline bool guard_only_audits(void)
+{
+	return !READ_ONCE(sealed) && only_audits(policy_of(READ_ONCE(active_generation)));
+}
+
+static __noinline int guard_refuse(__u32 reason)
+{
+	struct gate_task *process = current_process(0);
+	struct gate_facts facts = {
+		.kind = GATE_EVENT_REFUSED,
+		.command = GATE_NO_COMMAND,
+		.program_type = GATE_NO_PROGRAM_TYPE,
+		.verdict = GATE_VERDICT_UNKNOWN,
+		.reason = reason,
+	};
+
+	if (process) {
+		facts.verdict = process->mark.verdict;
+		facts.flags = event_flags(&process->mark);
+		facts.grant = process->mark.grant;
+	}
+	if (guard_only_audits()) {
+		facts.kind = GATE_EVENT_WOULD_REFUSE;
+		count(would_refuse);
+		report(bpf_get_current_task_btf(), &facts);
+		return 0;
+	}
+	count(refused);
+	report(bpf_get_current_task_btf(), &facts);
+	return -EPERM;
+}
+
+/* For hooks whose return value the verifier must see in range. */
+static __always_inline int guard(__u32 reason)
+{
+	if (is_administrator())
+		return 0;
+	if (guard_refuse(reason))
+		return -EPERM;
+	return 0;
+}
+
+#endif

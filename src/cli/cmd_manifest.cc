@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include <cstdio>
+#include <memory>
+
+#include "base/io.h"
+#include "cli/cli.h"
+#include "cli/keys.h"
+#include "cli/output.h"
+#include "manifest/manifest.h"
+
+namespace bpfgate::cli {
+namespace {
+
+struct ManifestOptions {
+  std::string file;
+  std::string key;
+  std::string certificate;
+  std::string output;
+  PinOptions pin;
+  bool json = false;
+};
+
+Result<int> check(const ManifestOptions& options) {
+  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.file));
+  if (options.json) {
+    Json output = json_output("manifest check");
+    output["name"] = manifest.name;
+    output["sequence"] = manifest.sequence;
+    output["mode"] = manifest::name_of(manifest.mode);
+    print_json(output);
+  } else {
+    std::printf("%s: %s, sequence %llu, mode %s\n", options.file.c_str(), manifest.name.c_str(),
+                static_cast<unsigned long long>(manifest.sequence),
+                std::string(manifest::name_of(manifest.mode)).c_str());
+  }
+  TRY(flush_output());
+  return exit_good;
+}
+
+// What is signed, byte for byte: for signing with other tools.
+Result<int> show(const ManifestOptions& options) {
+  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.file));
+  std::fputs(manifest::canonical_text(manifest).c_str(), stdout);
+  TRY(flush_output());
+  return exit_good;
+}
+
+Result<int> sign(const ManifestOptions& options) {
+  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.file));
+  TRY_ASSIGN(SigningKey key, load_signing_key(options.key, options.certificate, options.pin));
+  std::string text = manifest::canonical_text(manifest);
+  TRY_ASSIGN(Bytes signature, key.signer.sign_detached(as_bytes(text), crypto::HashAlgorithm::Sha256));
+  std::string target = options.output.empty() ? options.file + ".p7s" : options.output;
+  TRY(write_file_atomically(target, signature));
+  if (options.json) {
+    Json output = json_output("manifest sign");
+    output["signature"] = target;
+    print_json(output);
+  } else {
+    std::printf("%s\n", target.c_str());
+  }
+  TRY(flush_output());
+  return exit_good;
+}
+
+struct ManifestCommand {
+  const char* name;
+  const char* summary;
+  Result<int> (*action)(const ManifestOptions&);
+};
+
+constexpr ManifestCommand manifest_commands[] = {
+    {"check", "say whether a manifest is right", check},
+    {"show", "print the text that a signature is over", show},
+    {"sign", "sign a manifest, for a gate that is sealed", sign},
+};
+
+void add_sign_options(CLI::App& app, ManifestOptions& options) {
+  app.add_option("--key", options.key, "private key: PEM file or pkcs11: URI")->required();
+  app.add_option("--cert", options.certificate, "its certificate: PEM or DER file, or pkcs11: URI")->required();
+  app.add_option("-o,--output", options.output, "where the signature goes (without it: FILE.p7s)");
+  add_pin_options(app, options.pin);
+}
+
+void add_command(CLI::App& parent, const ManifestCommand& command, int& status) {
+  CLI::App* app = parent.add_subcommand(command.name, command.summary);
+  auto options = std::make_shared<ManifestOptions>();
+  app->add_option("FILE", options->file, "the manifest")->required();
+  if (command.action == sign) add_sign_options(*app, *options);
+  if (command.action != show) app->add_flag("--json", options->json, "print one JSON object");
+  app->callback([options, &status, action = command.action] {
+    Result<int> done = action(*options);
+    status = done ? *done : report(done.error());
+  });
+}
+
+}  // namespace
+
+void setup_manifest(CLI::App& app, int& status) {
+  app.require_subcommand(1);
+  for (const ManifestCommand& command : manifest_commands) add_command(app, command, status);
+}
+
+}  // namespace bpfgate::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Who has a descriptor of the gate's maps and programs: the guard keeps others from getting one, and cannot take back
+// what they have.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace bpfgate::gate {
+
+struct Holder {
+  int pid = 0;
+  std::string executable;
+  unsigned descriptors = 0;
+};
+
+// Every other process that holds a map or a program which is listed in the map `guarded` (a descriptor).
+Result<std::vector<Holder>> holders_of(int guarded);
+
+// The number a process directory in /proc is named by; 0 for other entries.
+int pid_of(const std::string& name);
+
+}  // namespace bpfgate::gate

@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A sealed gate: who may still change it, and by what.
+# shellcheck source=../lib/guest.sh
+. /opt/bpfgate/lib/guest.sh
+witness=$(command -v witness)
+unsigned_bpfgate=$(command -v bpfgate)
+cd "$work" || exit 2
+
+make_key loaders
+make_key libraries
+make_key admins
+make_key strangers
+write_manifest keyless.json enforce 1
+make_key policy
+use_signed_bpfgate
+signed_copy "$witness" loader
+cp "$witness" unsigned
+signed_copy "$(command -v attack)" holder
+# The genuine bpfgate, as a loader like any other.
+signed_copy "$unsigned_bpfgate" loader-bpfgate loaders
+
+# manifest NAME MODE SEQUENCE [KEY]
+manifest() {
+  write_manifest "$1.json" "$2" "$3"
+  [ $# -lt 4 ] || bpfgate manifest sign --key "keys/$4.key" --cert "keys/$4.pem" "$1.json" >/dev/null || die "manifest sign $1"
+}
+manifest audit audit 2
+manifest enforce enforce 5
+manifest unsigned-next enforce 6
+manifest strangers-next enforce 6 strangers
+manifest loaders-next enforce 6 loaders
+manifest same enforce 5 policy
+manifest older enforce 4 policy
+manifest next enforce 6 policy
+manifest audit-again audit 7 policy
+manifest enforce-again enforce 8 policy
+manifest off-unsigned off 9
+manifest off-older off 8 policy
+manifest off off 9 policy
+# Signed, and then another certificate put where the manifest has a path.
+mkdir swapped
+cp -r keys swapped/
+sed "s|$keys/|$work/swapped/keys/|; s|\"sequence\": 5|\"sequence\": 6|" enforce.json >swapped.json
+bpfgate manifest sign --key keys/policy.key --cert keys/policy.pem swapped.json >/dev/null || die "manifest sign swapped"
+cp keys/strangers.pem swapped/keys/loaders.pem
+
+expect_status 0 "openssl verifies a manifest's signature" bash -c "bpfgate manifest show next.json >text &&
+  openssl cms -verify -binary -inform DER -in next.json.p7s -content text -certfile keys/policy.pem -noverify -out /dev/null"
+expect_status 1 "openssl refuses it for another manifest" bash -c "bpfgate manifest show older.json >text &&
+  ! openssl cms -verify -binary -inform DER -in next.json.p7s -content text -certfile keys/policy.pem -noverify -out /dev/null &&
+  exit 1"
+
+# --- Sealing.
+expect_status 1 "sealing without a gate" bpfgate gate seal
+load_gate keyless.json
+expect_status 1 "sealing without a signer of manifests" bpfgate gate seal
+expect_output 'names no signer of manifests' "it says so" bpfgate gate seal
+update_gate audit.json
+expect_status 1 "sealing by a bpfgate that is no administrator" "$unsigned_bpfgate" gate seal
+expect_output '"sealed": false' "a seal that would lock its maker out is taken back" bpfgate gate status --json
+# In audit mode anybody may have got a descriptor.
+./holder hold-map "$(bpftool map list | sed -n 's/^\([0-9]*\):.*name policies .*/\1/p')" hold & holder=$!
+for _ in $(seq 100); do [ -e hold ] && break; sleep 0.1; done
+expect_status 1 "sealing while somebody holds a map of the gate" bpfgate gate seal
+expect_output "process $holder .*/holder: 1 descriptors" "it says who" bpfgate gate seal
+kill $holder
+wait $holder 2>/dev/null
+expect_status 0 "unsealed, an unsigned manifest is good" bpfgate gate update --manifest enforce.json
+expect_status 0 "sealing" bpfgate gate seal
+expect_output '"sealed": true' "status says so" bpfgate gate status --json
+expect_status 0 "sealing again" bpfgate gate seal
+
+# --- Changing it.
+refused() { expect_status 1 "sealed: $1 is refused" "${@:2}"; }
+refused "an unsigned manifest" bpfgate gate update --manifest unsigned-next.json
+expect_output 'only a signed manifest changes it' "it says why" bpfgate gate update --manifest unsigned-next.json
+refused "a manifest signed by a stranger" bpfgate gate update --manifest strangers-next.json
+refused "a manifest signed by a signer of loaders" bpfgate gate update --manifest loaders-next.json
+refused "a manifest with the same sequence number" bpfgate gate update --manifest same.json
+refused "an older manifest" bpfgate gate update --manifest older.json
+expect_output '/sequence: 4 is not higher than 5' "it says why" bpfgate gate update --manifest older.json
+refused "the signature of another manifest" bpfgate gate update --manifest unsigned-next.json --signature audit-again.json.p7s
+refused "a manifest whose certificate was replaced" bpfgate gate update --manifest swapped.json
+refused "an unsigned bpfgate" "$unsigned_bpfgate" gate update --manifest next.json
+refused "a bpfgate that is a loader only" ./loader-bpfgate gate update --manifest next.json
+refused "unloading" bpfgate gate unload
+refused "unloading by an update's manifest" bpfgate gate unload --manifest next.json
+refused "unloading by an unsigned manifest" bpfgate gate unload --manifest off-unsigned.json
+refused "an update to no mode at all" bpfgate gate update --manifest off.json
+expect_output '"sequence": 5' "nothing was changed" bpfgate gate status --json
+expect_status 1 "an unsigned program is refused" ./unsigned call
+expect_status 0 "a signed manifest with a higher number is good" bpfgate gate update --manifest next.json
+refused "the same manifest once more" bpfgate gate update --manifest next.json
+expect_status 0 "a signed manifest leads back to audit" bpfgate gate update --manifest audit-again.json
+expect_status 0 "auditing, an unsigned program is allowed" ./unsigned call
+expect_status 1 "auditing, but sealed: the maps are out of reach" "$unsigned_bpfgate" gate status
+expect_status 0 "and forth to enforce" bpfgate gate update --manifest enforce-again.json
+expect_status 1 "an unsigned program is refused again" ./unsigned call
+refused "unloading by a manifest that is not newer" bpfgate gate unload --manifest off-older.json
+expect_status 0 "a signed manifest of mode off takes it away" bpfgate gate unload --manifest off.json
+expect_status 0 "an unsigned program is allowed" ./unsigned call
+finish

@@ -424,9 +424,9 @@ static __noinline int refuse(struct gate_task *process, __u32 command, __u32 pro
 /* Descriptors of links pass no other hook. */
 static __always_inline int decide_on_link(__u32 id)
 {
-	if (!is_guarded(GATE_OBJECT_LINK, 0, id))
-		return 0;
-	return guard(GATE_REASON_GUARDED_LINK);
+	if (is_guarded(GATE_OBJECT_LINK, 0, id) && guard(GATE_REASON_GUARDED_LINK))
+		return -ENOENT;
+	return 0;
 }
 
 /* Everything but the fast path: other threads than the leader, judging what has not been judged under this policy, the
@@ -470,6 +470,16 @@ static __always_inline bool is_plainly_allowed(const unsigned long long *ctx)
 	return command != BPF_LINK_GET_FD_BY_ID && mark_allows(&process->mark, command);
 }
 
+/* The verifier wants to see that it is an error number or 0, and the compiler must not undo that. */
+static __always_inline int in_range(int answer)
+{
+	if (answer == 0)
+		return 0;
+	if (answer == -ENOENT)
+		return -ENOENT;
+	return -EPERM;
+}
+
 /* 6.15 and later say whether the kernel itself makes the call, on behalf of a program: the rules are the same. */
 SEC("lsm.s/bpf")
 int BPF_PROG(gate_bpf, int command, union bpf_attr *attr, unsigned int size, bool kernel, int ret)
@@ -478,9 +488,7 @@ int BPF_PROG(gate_bpf, int command, union bpf_attr *attr, unsigned int size, boo
 		return ret;
 	if (is_plainly_allowed(ctx))
 		return 0;
-	if (decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])))
-		return -EPERM;
-	return 0;
+	return in_range(decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])));
 }
 
 SEC("lsm.s/bpf")
@@ -490,7 +498,5 @@ int BPF_PROG(gate_bpf_3, int command, union bpf_attr *attr, unsigned int size, i
 		return ret;
 	if (is_plainly_allowed(ctx))
 		return 0;
-	if (decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])))
-		return -EPERM;
-	return 0;
+	return in_range(decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])));
 }

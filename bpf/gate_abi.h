@@ -182,6 +182,11 @@ struct gate_authority {
 	__u8 certificate[GATE_MAX_CERTIFICATE]; /* DER */
 };
 
+/* Map `sealed`, one 64-bit number. What is not known counts as sealed. */
+#define GATE_UNSEALED 0
+#define GATE_SEALED 1   /* changes by signed manifests only */
+#define GATE_RELEASED 2 /* is being taken away: whoever holds links lets them go */
+
 /* Map `guarded`: what only administrators reach. The value says nothing. */
 enum gate_object_kind {
 	GATE_OBJECT_MAP = 1,   /* id: of the map */

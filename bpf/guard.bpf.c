@@ -12,6 +12,9 @@
  *   key_permission           the keyrings and keys named "bpfgate:..."
  *   cgroup/sysctl            kernel.ftrace_enabled, which turns all LSM programs off
  *
+ * Descriptors are refused with ENOENT: tools that list what there is go on to the next object then, and stop at any
+ * other error. The rest is refused with EPERM.
+ *
  * Links have no hook; descriptors of them by id are refused in gate.bpf.c, and one got from a pin can neither detach
  * nor update an LSM program (bpf_tracing_link_lops in kernel/bpf/syscall.c has neither).
  */
@@ -23,7 +26,7 @@ int BPF_PROG(guard_map, struct bpf_map *map, fmode_t fmode, int ret)
 	if (ret)
 		return ret;
 	if (is_guarded(GATE_OBJECT_MAP, 0, map->id) && guard(GATE_REASON_GUARDED_MAP))
-		return -EPERM;
+		return -ENOENT;
 	return 0;
 }
 
@@ -33,7 +36,7 @@ int BPF_PROG(guard_program, struct bpf_prog *prog, int ret)
 	if (ret)
 		return ret;
 	if (is_guarded(GATE_OBJECT_PROGRAM, 0, prog->aux->id) && guard(GATE_REASON_GUARDED_PROGRAM))
-		return -EPERM;
+		return -ENOENT;
 	return 0;
 }
 

@@ -14,7 +14,7 @@ struct {
 	__type(value, __u32);
 } guarded SEC(".maps");
 
-/* In a section, and so in a map, of its own, like active_generation. Never goes back to 0. */
+/* In a section, and so in a map, of its own, like active_generation: GATE_UNSEALED, GATE_SEALED ... */
 __u64 sealed SEC(".data.sealed") = 0;
 
 static __always_inline bool is_guarded(__u32 kind, __u32 device, __u64 id)
@@ -38,6 +38,14 @@ static __always_inline bool guard_only_audits(void)
 	return !READ_ONCE(sealed) && only_audits(policy_of(READ_ONCE(active_generation)));
 }
 
+/* A listing comes by every one of the gate's objects. */
+static __always_inline bool is_first_of_reason(struct gate_mark *mark, __u32 reason)
+{
+	__u64 bit = 1ULL << (reason & 63);
+
+	return !(__sync_fetch_and_or(&mark->reached, bit) & bit);
+}
+
 static __noinline int guard_refuse(__u32 reason)
 {
 	struct gate_task *process = current_process(0);
@@ -49,7 +57,10 @@ static __noinline int guard_refuse(__u32 reason)
 		.reason = reason,
 	};
 
+	bool is_news = true;
+
 	if (process) {
+		is_news = is_first_of_reason(&process->mark, reason);
 		facts.verdict = process->mark.verdict;
 		facts.flags = event_flags(&process->mark);
 		facts.grant = process->mark.grant;
@@ -57,11 +68,13 @@ static __noinline int guard_refuse(__u32 reason)
 	if (guard_only_audits()) {
 		facts.kind = GATE_EVENT_WOULD_REFUSE;
 		count(would_refuse);
-		report(bpf_get_current_task_btf(), &facts);
+		if (is_news)
+			report(bpf_get_current_task_btf(), &facts);
 		return 0;
 	}
 	count(refused);
-	report(bpf_get_current_task_btf(), &facts);
+	if (is_news)
+		report(bpf_get_current_task_btf(), &facts);
 	return -EPERM;
 }
 

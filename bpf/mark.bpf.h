@@ -34,6 +34,7 @@ struct gate_mark {
 	__u32 grant;
 	__u32 flags; /* GATE_GRANT_*, as of `generation` */
 	__u32 anonymous_code; /* has been let have some: see GATE_GRANT_JIT */
+	__u64 reached; /* for which of the gate's own objects has been reported: reasons from 80 on */
 	__u64 audited;       /* commands for which it has been reported what would be refused */
 	struct gate_digest digest;
 };
@@ -259,6 +260,7 @@ static __always_inline void inherit(struct gate_mark *child, struct gate_task *p
 		child->commands = 0; /* set_taint() takes no lock, and may have been half-way */
 	child->owner_tgid = 0;
 	child->audited = 0;
+	child->reached = 0;
 	if (!shares_memory)
 		return;
 	child->owner_tgid = owner_tgid ? owner_tgid : parent_tgid;

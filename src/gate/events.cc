@@ -118,6 +118,12 @@ Event in_words(const gate_event& record) {
 std::string verdict_name(uint32_t verdict) { return name_in(verdict_names, verdict, "verdict"); }
 std::string reason_name(uint32_t reason) { return name_in(reason_names, reason, "reason"); }
 
+std::vector<std::string> reason_words() {
+  std::vector<std::string> words;
+  for (const Name& name : reason_names) words.emplace_back(name.text);
+  return words;
+}
+
 struct EventReader::State {
   UniqueFd map;
   Handler handler;
@@ -140,13 +146,20 @@ EventReader& EventReader::operator=(EventReader&&) noexcept = default;
 EventReader::~EventReader() = default;
 
 Result<EventReader> EventReader::open(const std::filesystem::path& pin_directory, Handler handler) {
+  TRY_ASSIGN(UniqueFd map, open_map(pin_directory, "events"));
+  return create(std::move(map), std::move(handler));
+}
+
+Result<EventReader> EventReader::create(UniqueFd map, Handler handler) {
   auto state = std::make_unique<State>();
   state->handler = std::move(handler);
-  TRY_ASSIGN(state->map, open_map(pin_directory, "events"));
+  state->map = std::move(map);
   state->buffer = ring_buffer__new(state->map.get(), State::on_record, state.get(), nullptr);
   if (state->buffer == nullptr) return fail_errno("map the ring buffer");
   return EventReader(std::move(state));
 }
+
+int EventReader::descriptor() const { return ring_buffer__epoll_fd(state_->buffer); }
 
 Result<size_t> EventReader::poll(std::chrono::milliseconds timeout) {
   int count = ring_buffer__poll(state_->buffer, static_cast<int>(timeout.count()));

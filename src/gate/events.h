@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -37,6 +38,8 @@ struct Event {
 // Names of the numbers in events; "reason 99" for one that this build does not know.
 std::string verdict_name(uint32_t verdict);
 std::string reason_name(uint32_t reason);
+// Every reason there is.
+std::vector<std::string> reason_words();
 
 // Takes events out of the ring buffer: each is handed to one reader, once. Move-only.
 class EventReader {
@@ -44,12 +47,16 @@ class EventReader {
   using Handler = std::function<void(const Event&)>;
 
   static Result<EventReader> open(const std::filesystem::path& pin_directory, Handler handler);
+  // From a descriptor of the ring buffer.
+  static Result<EventReader> create(UniqueFd map, Handler handler);
   EventReader(EventReader&&) noexcept;
   EventReader& operator=(EventReader&&) noexcept;
   ~EventReader();
 
   // Hands over what is there, waiting up to `timeout` for the first. Returns how many.
   Result<size_t> poll(std::chrono::milliseconds timeout);
+  // Readable when there is something to hand over. Not to be read from.
+  [[nodiscard]] int descriptor() const;
 
  private:
   struct State;

@@ -46,11 +46,6 @@ Result<PinnedMaps> open_policy_maps(const fs::path& directory) {
   return maps;
 }
 
-bool is_there(const fs::path& path) {
-  struct stat info = {};
-  return ::lstat(path.c_str(), &info) == 0;
-}
-
 // Where the pins are made before they get their name. A load that was killed may have left it behind.
 fs::path staging_directory(const fs::path& pin_directory) { return pin_directory.string() + "-loading"; }
 
@@ -80,18 +75,27 @@ Result<> rename_and_arm(Object& object, const Policy& policy, const fs::path& fr
   return armed;
 }
 
-Result<uint64_t> read_sealed(const fs::path& directory) {
+Result<Seal> seal_of(const fs::path& directory) {
   TRY_ASSIGN(UniqueFd map, open_map(directory, "sealed"));
-  uint64_t value = 0;
+  return read_seal(map.get());
+}
+
+Result<> write_seal(int map, uint64_t value) {
   uint32_t key = 0;
-  if (bpf_map_lookup_elem(map.get(), &key, &value) != 0) return fail_errno("read map sealed");
-  return value;
+  if (bpf_map_update_elem(map, &key, &value, BPF_ANY) != 0) return fail_errno("write map sealed");
+  return {};
+}
+
+// Whoever holds links lets them go.
+Result<> release(const fs::path& directory) {
+  TRY_ASSIGN(UniqueFd map, open_map(directory, "sealed"));
+  return write_seal(map.get(), GATE_RELEASED);
 }
 
 // Not sealed is good, too.
 Result<> check_order(const Order& order, const PolicyMaps& maps, const fs::path& directory) {
-  TRY_ASSIGN(uint64_t sealed, read_sealed(directory));
-  if (sealed == 0) return {};
+  TRY_ASSIGN(Seal seal, seal_of(directory));
+  if (seal == Seal::Unsealed) return {};
   TRY_ASSIGN(uint64_t generation, active_generation(maps));
   TRY_ASSIGN(gate_policy current, policy_of(maps, generation));
   TRY_ASSIGN(std::vector<gate_authority> authorities, authorities_of(maps, generation));
@@ -99,8 +103,8 @@ Result<> check_order(const Order& order, const PolicyMaps& maps, const fs::path&
 }
 
 Result<> check_may_unload(const std::optional<Order>& order, const fs::path& directory) {
-  TRY_ASSIGN(uint64_t sealed, read_sealed(directory));
-  if (sealed == 0) return {};
+  TRY_ASSIGN(Seal seal, seal_of(directory));
+  if (seal != Seal::Sealed) return {};
   if (!order || order->manifest.mode != manifest::Mode::Off)
     return fail(ErrorKind::Refused, "the gate is sealed: taking it away needs a signed manifest of mode \"off\"",
                 "Make one with a higher sequence number, sign it, and name it with --manifest.");
@@ -136,13 +140,10 @@ Result<> check_has_authority(const fs::path& directory) {
 // is set, and taken back if the guard then shuts this program out; the descriptor to do that with is open already.
 Result<> set_sealed(const fs::path& directory) {
   TRY_ASSIGN(UniqueFd map, open_map(directory, "sealed"));
-  uint32_t key = 0;
-  uint64_t value = 1;
-  if (bpf_map_update_elem(map.get(), &key, &value, BPF_ANY) != 0) return fail_errno("write map sealed");
+  TRY(write_seal(map.get(), GATE_SEALED));
   auto reopened = open_map(directory, "sealed");
   if (reopened) return {};
-  value = 0;
-  if (bpf_map_update_elem(map.get(), &key, &value, BPF_ANY) != 0) return fail_errno("write map sealed");
+  TRY(write_seal(map.get(), GATE_UNSEALED));
   return std::unexpected(std::move(reopened).error());
 }
 
@@ -161,15 +162,6 @@ Result<gate_about> read_about(const fs::path& directory) {
                     std::to_string(GATE_ABI_VERSION),
                 "Use the bpfgate that loaded it.");
   return about;
-}
-
-Result<Counters> read_counters(const fs::path& directory) {
-  TRY_ASSIGN(UniqueFd map, open_map(directory, "counters"));
-  gate_counters record = {};
-  uint32_t key = 0;
-  if (bpf_map_lookup_elem(map.get(), &key, &record) != 0) return fail_errno("read map counters");
-  return Counters{record.refused,  record.would_refuse, record.tainted,       record.lost_events,
-                  record.verified, record.cached,       record.scratch_waits, record.scratch_exhausted};
 }
 
 std::vector<std::string> attached_guards(const fs::path& directory) {
@@ -218,6 +210,22 @@ Result<> remove_active_keyrings(const fs::path& directory) {
 }
 
 }  // namespace
+
+Result<Counters> read_counters(int map) {
+  gate_counters record = {};
+  uint32_t key = 0;
+  if (bpf_map_lookup_elem(map, &key, &record) != 0) return fail_errno("read map counters");
+  return Counters{record.refused,  record.would_refuse, record.tainted,       record.lost_events,
+                  record.verified, record.cached,       record.scratch_waits, record.scratch_exhausted};
+}
+
+Result<Seal> read_seal(int map) {
+  uint64_t value = 0;
+  uint32_t key = 0;
+  if (bpf_map_lookup_elem(map, &key, &value) != 0) return fail_errno("read map sealed");
+  if (value == GATE_UNSEALED) return Seal::Unsealed;
+  return value == GATE_RELEASED ? Seal::Released : Seal::Sealed;
+}
 
 Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {
   TRY_ASSIGN(Kernel kernel, probe_kernel());
@@ -281,11 +289,12 @@ Result<std::optional<Status>> status(const fs::path& usual_directory) {
   status.build = to_hex(about.build_hash);
   status.same_build = status.build == to_hex(build_hash());
   status.pinned_hooks = attached_guards(pin_directory);
-  TRY_ASSIGN(uint64_t sealed, read_sealed(pin_directory));
-  status.sealed = sealed != 0;
+  TRY_ASSIGN(Seal seal, seal_of(pin_directory));
+  status.sealed = seal != Seal::Unsealed;
   status.missing_hooks = missing_hooks(status.pinned_hooks);
   TRY(describe_policy(pin_directory, status));
-  TRY_ASSIGN(status.counters, read_counters(pin_directory));
+  TRY_ASSIGN(UniqueFd counters, open_map(pin_directory, "counters"));
+  TRY_ASSIGN(status.counters, read_counters(counters.get()));
   return status;
 }
 
@@ -307,6 +316,7 @@ Result<> unload(const std::optional<Order>& order, const fs::path& usual_directo
   if (!is_there(pin_directory)) return {};
   TRY(check_may_unload(order, pin_directory));
   TRY_ASSIGN(std::vector<uint32_t> programs, pinned_programs(pin_directory));
+  TRY(release(pin_directory));
   TRY(detach_sysctl());
   TRY(remove_link_pins(pin_directory));
   TRY(wait_until_gone(programs));

@@ -31,6 +31,15 @@ struct Counters {
   uint64_t scratch_exhausted = 0;
 };
 
+// From a descriptor of the map `counters`.
+Result<Counters> read_counters(int map);
+
+// What an administrator has ordered, from a descriptor of the map that says so. Released: whoever holds links lets them
+// go, because the gate is being taken away.
+enum class Seal { Unsealed, Sealed, Released };
+Result<Seal> read_seal(int map);
+inline constexpr const char* seal_map = ".data.sealed";
+
 // A gate found pinned.
 struct Status {
   std::vector<std::string> pinned_hooks;   // names of the attached programs

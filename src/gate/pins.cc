@@ -36,9 +36,10 @@ std::vector<fs::path> entries_of(const fs::path& directory) {
 
 constexpr const char* become_administrator = "Sign and seal bpfgate itself, and give its signer the grant \"admin\".";
 
-// What needs no privilege that root lacks is refused by the guard.
+// What needs no privilege that root lacks is refused by the guard: objects as if they were not there.
 Failure refusal_or_errno(const std::string& what, const fs::path& path) {
-  if (errno != EPERM) return fail_errno(what + " " + path.string());
+  bool is_hidden = errno == ENOENT && is_there(path);
+  if (errno != EPERM && !is_hidden) return fail_errno(what + " " + path.string());
   return fail(ErrorKind::Refused, "the gate does not let this program " + what + " " + path.string(),
               become_administrator);
 }
@@ -51,6 +52,12 @@ Result<std::vector<uint32_t>> programs_present() {
   return ids;
 }
 
+Result<UniqueFd> open_pin(const fs::path& path) {
+  UniqueFd fd(bpf_obj_get(path.c_str()));
+  if (fd) return fd;
+  return refusal_or_errno("open", path);
+}
+
 Result<> remove_directory_with_entries(const fs::path& directory) {
   for (const fs::path& entry : entries_of(directory)) {
     if (::unlink(entry.c_str()) != 0 && errno != ENOENT) return refusal_or_errno("unlink", entry);
@@ -61,6 +68,14 @@ Result<> remove_directory_with_entries(const fs::path& directory) {
 
 }  // namespace
 
+bool is_there(const fs::path& path) {
+  int error = errno;
+  struct stat info = {};
+  bool found = ::lstat(path.c_str(), &info) == 0;
+  errno = error;
+  return found;
+}
+
 fs::path link_path(const fs::path& pin_directory, const std::string& program) {
   return pin_directory / "links" / program;
 }
@@ -68,14 +83,13 @@ fs::path link_path(const fs::path& pin_directory, const std::string& program) {
 fs::path map_path(const fs::path& pin_directory, const std::string& map) { return pin_directory / "maps" / map; }
 
 fs::path find_pins(const fs::path& pin_directory) {
-  std::error_code error;
-  if (fs::exists(pin_directory, error)) return pin_directory;
+  if (is_there(pin_directory)) return pin_directory;
   std::unique_ptr<FILE, decltype(&::endmntent)> mounts(::setmntent("/proc/self/mounts", "re"), ::endmntent);
   if (!mounts) return pin_directory;
   while (const mntent* mount = ::getmntent(mounts.get())) {
     if (std::string_view(mount->mnt_type) != "bpf") continue;
     fs::path candidate = fs::path(mount->mnt_dir) / pin_directory.filename();
-    if (fs::exists(candidate, error)) return candidate;
+    if (is_there(candidate)) return candidate;
   }
   return pin_directory;
 }
@@ -102,12 +116,11 @@ std::vector<std::string> pinned_links(const fs::path& pin_directory) {
 
 Result<std::vector<uint32_t>> pinned_programs(const fs::path& pin_directory) {
   std::vector<uint32_t> ids;
-  for (const fs::path& entry : entries_of(pin_directory / "links")) {
-    UniqueFd link(bpf_obj_get(entry.c_str()));
-    if (!link) return refusal_or_errno("open", entry);
+  for (const std::string& name : pinned_links(pin_directory)) {
+    TRY_ASSIGN(UniqueFd link, open_link(pin_directory, name));
     bpf_link_info info = {};
     uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0) return fail_errno("describe " + entry.string());
+    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0) return fail_errno("describe link " + name);
     ids.push_back(info.prog_id);
   }
   return ids;
@@ -138,10 +151,11 @@ Result<> remove_pins(const fs::path& pin_directory) {
 }
 
 Result<UniqueFd> open_map(const fs::path& pin_directory, const std::string& map) {
-  fs::path path = map_path(pin_directory, map);
-  UniqueFd fd(bpf_obj_get(path.c_str()));
-  if (fd) return fd;
-  return refusal_or_errno("open", path);
+  return open_pin(map_path(pin_directory, map));
+}
+
+Result<UniqueFd> open_link(const fs::path& pin_directory, const std::string& program) {
+  return open_pin(link_path(pin_directory, program));
 }
 
 Result<UniqueFd> lock_pins() {

@@ -15,6 +15,9 @@ namespace bpfgate::gate {
 std::filesystem::path link_path(const std::filesystem::path& pin_directory, const std::string& program);
 std::filesystem::path map_path(const std::filesystem::path& pin_directory, const std::string& map);
 
+// Whether there is anything of that name. Leaves errno alone.
+bool is_there(const std::filesystem::path& path);
+
 // Where the gate's pins are: at `pin_directory`, or, when the file system has been moved, in a directory of the same
 // name on another mounted bpffs. `pin_directory` itself where there are none.
 std::filesystem::path find_pins(const std::filesystem::path& pin_directory);
@@ -40,6 +43,9 @@ Result<> remove_link_pins(const std::filesystem::path& pin_directory);
 
 // A descriptor of a pinned map. Where the gate refuses the caller it is ErrorKind::Refused.
 Result<UniqueFd> open_map(const std::filesystem::path& pin_directory, const std::string& map);
+
+// The same for a pinned link.
+Result<UniqueFd> open_link(const std::filesystem::path& pin_directory, const std::string& program);
 
 // One program at a time changes what is pinned. The lock goes with the returned descriptor.
 Result<UniqueFd> lock_pins();

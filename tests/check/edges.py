@@ -17,7 +17,7 @@ LEVELS = [
     {"crypto", "keyring", "fsverity", "manifest"},
     {"evidence"},
     {"sign", "gate"},
-    {"cli"},
+    {"cli", "service"},
 ]
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
@@ -27,9 +27,12 @@ OWNERS = [
     (re.compile(r"keyutils\.h$"), {"keyring"}),
     (re.compile(r"openssl/"), {"crypto"}),
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
-    (re.compile(r"nlohmann/"), {"manifest", "cli"}),
+    (re.compile(r"nlohmann/"), {"manifest", "cli", "service"}),
     (re.compile(r"CLI/"), {"cli"}),
+    (re.compile(r"systemd/"), {"service"}),
 ]
+
+PROGRAMS = ["cli", "service"]
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', re.MULTILINE)
 TABLE = re.compile(r"^rooms = \[\n(.*?)^\]", re.MULTILINE | re.DOTALL)
@@ -37,10 +40,12 @@ ROW = re.compile(r"^\s*\['(\w+)',\s*\[([^\]]*)\]", re.MULTILINE)
 
 
 def read_table(meson_text):
-    """{room: rooms it uses}; the command line uses whatever it likes and is not in the table."""
+    """{room: rooms it uses}; the programs use whatever they like and are not in the table."""
     rows = ROW.findall(TABLE.search(meson_text).group(1))
     table = {room: set(re.findall(r"'(\w+)'", used)) for room, used in rows}
-    table["cli"] = set(table)
+    rooms = set(table)
+    for program in PROGRAMS:
+        table[program] = set(rooms)
     return table
 
 

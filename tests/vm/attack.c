@@ -40,6 +40,9 @@ static int denied_by(long result, int expected) {
 
 static int status_of(long result) { return denied_by(result, EPERM); }
 
+/* The gate's own maps, programs and links are not there for others. */
+static int reached(long result) { return denied_by(result, ENOENT); }
+
 static long bpf(int command, union bpf_attr* attr) { return syscall(SYS_bpf, command, attr, sizeof(*attr)); }
 
 static uint32_t number(const char* text) { return (uint32_t)strtoul(text, NULL, 0); }
@@ -56,16 +59,16 @@ static long by_path(const char* path, uint32_t flags) {
   return bpf(BPF_OBJ_GET, &attr);
 }
 
-static int verb_map_by_id(char** arguments) { return status_of(by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0)); }
+static int verb_map_by_id(char** arguments) { return reached(by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0)); }
 
 /* Frozen maps, too, are written by a program of one's own that uses such a descriptor. */
 static int verb_map_by_id_to_read(char** arguments) {
-  return status_of(by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], BPF_F_RDONLY));
+  return reached(by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], BPF_F_RDONLY));
 }
 
-static int verb_map_by_path(char** arguments) { return status_of(by_path(arguments[0], 0)); }
+static int verb_map_by_path(char** arguments) { return reached(by_path(arguments[0], 0)); }
 
-static int verb_map_by_path_to_read(char** arguments) { return status_of(by_path(arguments[0], BPF_F_RDONLY)); }
+static int verb_map_by_path_to_read(char** arguments) { return reached(by_path(arguments[0], BPF_F_RDONLY)); }
 
 /* Gets one, makes a file to say so, and keeps it until it is killed. */
 static int verb_hold_map(char** arguments) {
@@ -80,7 +83,7 @@ static int verb_map_in_map(char** arguments) {
   long inner = by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0);
   union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY_OF_MAPS, .key_size = 4, .value_size = 4, .max_entries = 1};
 
-  if (inner < 0) return status_of(inner);
+  if (inner < 0) return reached(inner);
   attr.inner_map_fd = (uint32_t)inner;
   return status_of(bpf(BPF_MAP_CREATE, &attr));
 }
@@ -89,11 +92,11 @@ static int verb_map_in_map(char** arguments) {
 static int verb_map_pages(char** arguments) {
   long map = by_path(arguments[0], 0);
 
-  if (map < 0) return status_of(map);
+  if (map < 0) return reached(map);
   return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, (int)map, 0) == MAP_FAILED ? give_up("mmap") : allowed;
 }
 
-static int verb_program_by_id(char** arguments) { return status_of(by_id(BPF_PROG_GET_FD_BY_ID, arguments[0], 0)); }
+static int verb_program_by_id(char** arguments) { return reached(by_id(BPF_PROG_GET_FD_BY_ID, arguments[0], 0)); }
 
 /* One more map for a program: BPF_PROG_BIND_MAP. */
 static int verb_bind_map(char** arguments) {
@@ -101,7 +104,7 @@ static int verb_bind_map(char** arguments) {
   union bpf_attr create = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
   union bpf_attr bind = {};
 
-  if (program < 0) return status_of(program);
+  if (program < 0) return reached(program);
   bind.prog_bind_map.prog_fd = (uint32_t)program;
   bind.prog_bind_map.map_fd = (uint32_t)bpf(BPF_MAP_CREATE, &create);
   return status_of(bpf(BPF_PROG_BIND_MAP, &bind));
@@ -120,13 +123,13 @@ static int verb_attach_to_program(char** arguments) {
                          .insn_cnt = 2,
                          .license = (uintptr_t)"GPL"};
 
-  if (program < 0) return status_of(program);
+  if (program < 0) return reached(program);
   load.attach_prog_fd = (uint32_t)program;
   load.attach_btf_id = 1;
   return bpf(BPF_PROG_LOAD, &load) >= 0 || errno == EINVAL ? allowed : status_of(-1);
 }
 
-static int verb_link_by_id(char** arguments) { return status_of(by_id(BPF_LINK_GET_FD_BY_ID, arguments[0], 0)); }
+static int verb_link_by_id(char** arguments) { return reached(by_id(BPF_LINK_GET_FD_BY_ID, arguments[0], 0)); }
 
 /* No hook sees a link being got from its pin; but what can be done with it then? The kernel's answer, not the gate's.
  */
@@ -314,7 +317,7 @@ static int verb_make_decoys(char** arguments) {
 static int verb_id(char** arguments) {
   long fd = by_path(arguments[1], 0);
 
-  return fd < 0 ? status_of(fd) : print_id(fd, arguments[0]);
+  return fd < 0 ? reached(fd) : print_id(fd, arguments[0]);
 }
 
 static const struct {

@@ -456,6 +456,14 @@ static int verb_write_memory(char** arguments) {
                  "process_vm_writev");
 }
 
+/* Of a process that is there already. */
+static int verb_pidfd_getfd_of(char** arguments) {
+  int pidfd = (int)syscall(SYS_pidfd_open, atoi(arguments[0]), 0);
+
+  if (pidfd < 0) return give_up("pidfd_open");
+  return status_of(syscall(SYS_pidfd_getfd, pidfd, 1, 0));
+}
+
 static int verb_pidfd_getfd(char** arguments) {
   struct victim victim;
   int failure = start_victim(&victim, arguments[0]), pidfd;
@@ -527,6 +535,7 @@ static const struct {
     {"map-file-writable", verb_map_file_writable},
     {"map-memfd", verb_map_memfd},
     {"pidfd-getfd", verb_pidfd_getfd},
+    {"pidfd-getfd-of", verb_pidfd_getfd_of},
     {"ptrace-attach", verb_ptrace_attach},
     {"ptrace-seize", verb_ptrace_seize},
     {"read-implies-exec", verb_read_implies_exec},

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "service/journal.h"
+
+// The fields below name no line of this file.
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+
+namespace bpfgate::service {
+namespace {
+
+struct Id {
+  std::string_view word;
+  std::string_view id;
+};
+
+// Random once, and never changed: filters and catalogues refer to them.
+constexpr Id reason_ids[] = {
+    {"none", "0b3944993f2e50d3af8a73e1b4b5e89a"},
+    {"listed-digest", "6a394225dfb25f9e86b374e93b7fc23f"},
+    {"signature", "b07170ab6d6752cdabd64ccb6af9934f"},
+    {"not-sealed", "05dc838cb6ef58a781199eca0b96212d"},
+    {"no-signature", "9c0467d68bef567fa26ddfb3a3c740bf"},
+    {"signature-too-large", "b7409e16452452589bbe99144935718e"},
+    {"signature-malformed", "87fc6b61ddc75b3aa206560a305d2dec"},
+    {"signature-untrusted", "909aff6b772d56e187c8f45892bdf1a5"},
+    {"signature-mismatch", "111529ecb2c452b583975c2df4443616"},
+    {"digest-unknown", "5c11a652143b544db232090329c7a8fb"},
+    {"busy", "053a34eba8f95affab40655b03fd7a7d"},
+    {"fault", "06125e0243b8585ea37b50a1002aee70"},
+    {"not-a-loader", "b47a6bc23c005bcbb4c14ec8f1df7241"},
+    {"exec-traced", "ec45d033fd47581ea4630f8091a3c3b0"},
+    {"exe-changed", "597241982cdf5c4d8ed78758e50f002d"},
+    {"shared-memory", "00fe09a2b41959c2965d6a8abb94df74"},
+    {"command-not-granted", "0abe7fc7a60953fcb60a081526cecd76"},
+    {"debugger", "3990b199c9365387ac1280383fd4b699"},
+    {"taint-file", "3306000125dd50eda433c1f171e2bc26"},
+    {"taint-anonymous", "9e5c4d84bd4a5d978eefa3df31a9f83f"},
+    {"taint-writable", "d0e2ff52bf395e6abcbaab37778ee698"},
+    {"taint-made-executable", "5893ee60b4785cffbeb193041d4041ea"},
+    {"taint-made-writable", "a18f45f99b0352c4894f7bd9ae51167a"},
+    {"taint-traced", "e4f79865c3885facadf42cb73a46a6ea"},
+    {"taint-exe-replaced", "d5fa38f31cf05a8dacb4df5cda920a06"},
+    {"guarded-map", "8e5d6d56225452faa014e4236d843c54"},
+    {"guarded-program", "9a194cd126bc5df5a63a5cf1c24eea97"},
+    {"guarded-link", "b86f329cce385d618d139e15b6a3eb96"},
+    {"guarded-pin", "543d9175b84a56ab8fb68ea541f56e45"},
+    {"guarded-mount", "9b2ece6f8efc5234a0aae6e022c5d18c"},
+    {"guarded-key", "0a184a0dbc2456189524f7b48ca41023"},
+    {"guarded-sysctl", "2c0ad69ebe0251dba67646ca81b6372f"},
+};
+
+struct NoticeId {
+  const char* word;
+  const char* id;
+  int priority;
+};
+
+// In the order of enum Notice.
+constexpr NoticeId notices[] = {
+    {"started", "35a999d7402d55d994ad153fb40b1509", LOG_INFO},
+    {"restarted", "9920628d335b51eeb2739b8257ed8568", LOG_WARNING},
+    {"pins-lost", "de32b96d7fe9543d854c20da2289d49d", LOG_ALERT},
+    {"pins-back", "8b4ba61f8de35c2c9b9cf6cb37f67224", LOG_NOTICE},
+    {"released", "57af45e8a5ec540d89714424d50af1e5", LOG_NOTICE},
+};
+
+int priority_of(const gate::Event& event) { return event.kind == "would-refuse" ? LOG_NOTICE : LOG_WARNING; }
+
+std::string sentence(const gate::Event& event) {
+  std::string text = event.kind + ": " + (event.executable.empty() ? event.comm : event.executable) + " (" +
+                     std::to_string(event.tgid) + ")";
+  if (event.command) text += ", " + *event.command;
+  return text + ": " + event.reason;
+}
+
+}  // namespace
+
+std::string_view message_id(std::string_view reason) {
+  for (const Id& entry : reason_ids)
+    if (entry.word == reason) return entry.id;
+  return {};
+}
+
+void log(const gate::Event& event) {
+  std::string id(message_id(event.reason));
+  sd_journal_send(
+      "MESSAGE=%s", sentence(event).c_str(), "PRIORITY=%i", priority_of(event), "BPFGATE_KIND=%s", event.kind.c_str(),
+      "BPFGATE_REASON=%s", event.reason.c_str(), "BPFGATE_VERDICT=%s", event.verdict.c_str(), "BPFGATE_RULE=%s",
+      event.rule.c_str(), "BPFGATE_COMMAND=%s", event.command.value_or("").c_str(), "BPFGATE_PROGRAM_TYPE=%s",
+      event.program_type.value_or("").c_str(), "BPFGATE_EXECUTABLE=%s", event.executable.c_str(), "BPFGATE_COMM=%s",
+      event.comm.c_str(), "BPFGATE_PID=%u", event.tgid, "BPFGATE_UID=%u", event.uid, "BPFGATE_GENERATION=%llu",
+      static_cast<unsigned long long>(event.generation), id.empty() ? nullptr : "MESSAGE_ID=%s", id.c_str(), nullptr);
+}
+
+void log(Notice notice, const std::string& text) {
+  const NoticeId& entry = notices[static_cast<size_t>(notice)];
+  sd_journal_send("MESSAGE=%s", text.c_str(), "PRIORITY=%i", entry.priority, "MESSAGE_ID=%s", entry.id,
+                  "BPFGATE_KIND=service", "BPFGATE_REASON=%s", entry.word, nullptr);
+}
+
+}  // namespace bpfgate::service

@@ -38,6 +38,7 @@ void setup_verify(CLI::App& app, int& status);
 void setup_inspect(CLI::App& app, int& status);
 void setup_manifest(CLI::App& app, int& status);
 void setup_gate(CLI::App& app, int& status);
+void setup_doctor(CLI::App& app, int& status);
 void setup_events(CLI::App& app, int& status);
 
 }  // namespace bpfgate::cli

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "gate/doctor.h"
+
+#include <optional>
+#include <sstream>
+
+#include "base/io.h"
+#include "gate/probe.h"
+
+namespace bpfgate::gate {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t max_size = 65536;
+
+// First line, or nothing where there is no such file.
+std::optional<std::string> line_of(const fs::path& path) {
+  auto text = read_text_file(path, max_size);
+  if (!text) return std::nullopt;
+  return text->substr(0, text->find('\n'));
+}
+
+// The value of the last KEY=VALUE on the kernel's command line, which is the one that counts.
+std::optional<std::string> boot_option(const fs::path& root, const std::string& key) {
+  std::istringstream words(line_of(root / "proc/cmdline").value_or(""));
+  std::optional<std::string> value;
+  std::string word;
+  while (words >> word)
+    if (word.starts_with(key + "=")) value = word.substr(key.size() + 1);
+  return value;
+}
+
+Finding finding(const std::string& what, bool is_good, const std::optional<std::string>& state, const std::string& why,
+                const std::string& remedy) {
+  return {what, is_good ? Health::Good : Health::Weak, state.value_or("cannot be read"), is_good ? "" : why,
+          is_good ? "" : remedy};
+}
+
+bool is_one_of(const std::optional<std::string>& state, std::initializer_list<const char*> good) {
+  for (const char* value : good)
+    if (state == value) return true;
+  return false;
+}
+
+// A setting that is one file with one value.
+struct Setting {
+  const char* what;
+  const char* path;
+  std::initializer_list<const char*> good;
+  const char* why;
+  const char* remedy;
+};
+
+constexpr Setting settings[] = {
+    {"module signatures",
+     "sys/module/module/parameters/sig_enforce",
+     {"Y"},
+     "an unsigned kernel module may do anything",
+     "Add module.sig_enforce=1 to the kernel command line."},
+    {"kexec",
+     "proc/sys/kernel/kexec_load_disabled",
+     {"1"},
+     "root can boot another kernel without the gate",
+     "Set kernel.kexec_load_disabled=1 with sysctl, or use lockdown."},
+    {"unprivileged BPF",
+     "proc/sys/kernel/unprivileged_bpf_disabled",
+     {"1", "2"},
+     "processes without privileges reach the verifier, where a grant lets them",
+     "Set kernel.unprivileged_bpf_disabled=1 with sysctl."},
+    {"JIT hardening",
+     "proc/sys/net/core/bpf_jit_harden",
+     {"1", "2"},
+     "constants of loaded programs can be used to spray code into the kernel",
+     "Set net.core.bpf_jit_harden=2 with sysctl."},
+    {"dm-verity signatures",
+     "sys/module/dm_verity/parameters/require_signatures",
+     {"Y"},
+     "a verity device may be set up with any root hash",
+     "Add dm_verity.require_signatures=1 to the kernel command line."},
+};
+
+Finding examine_setting(const fs::path& root, const Setting& setting) {
+  auto state = line_of(root / setting.path);
+  return finding(setting.what, is_one_of(state, setting.good), state, setting.why, setting.remedy);
+}
+
+// "none [integrity] confidentiality": the one in brackets is active.
+Finding examine_lockdown(const fs::path& root) {
+  auto state = line_of(root / "sys/kernel/security/lockdown");
+  if (state && state->find('[') != std::string::npos)
+    state = state->substr(state->find('[') + 1, state->find(']') - state->find('[') - 1);
+  return finding("lockdown", is_one_of(state, {"integrity", "confidentiality"}), state,
+                 "root can write kernel memory: /dev/mem, MSRs, kernel debuggers, unsigned modules and kexec",
+                 "Add lockdown=integrity to the kernel command line.");
+}
+
+Finding examine_lsm_list(const fs::path& root) {
+  auto active = line_of(root / "sys/kernel/security/lsm");
+  bool is_there = active && ("," + *active + ",").find(",bpf,") != std::string::npos;
+  Finding found = finding("LSM list", is_there, active, "the gate's programs would be attached and never called",
+                          "Add lsm=" + active.value_or("...") + ",bpf to the kernel command line and boot again.");
+  if (!is_there) found.health = Health::Missing;
+  if (is_there) found.state += boot_option(root, "lsm") ? " (from the command line)" : " (built in)";
+  return found;
+}
+
+Finding examine_forced_writes(const fs::path& root) {
+  auto state = boot_option(root, "proc_mem.force_override");
+  return finding("forced writes through /proc/PID/mem", is_one_of(state, {"never"}), state.value_or("not set"),
+                 "a process can write to its own code without any hook seeing it",
+                 "Add proc_mem.force_override=never to the kernel command line (Linux 6.12 and later).");
+}
+
+Finding examine_kernel() {
+  auto kernel = probe_kernel();
+  if (!kernel)
+    return {"kernel", Health::Missing, kernel.error().message, "the gate cannot be loaded", kernel.error().remedy};
+  if (kernel->missing_optional.empty()) return {"kernel", Health::Good, "has all that the gate uses", "", ""};
+  return {"kernel", Health::Weak, "lacks " + kernel->missing_optional.front(),
+          "running processes cannot be judged again after an update", "Use Linux 6.12 or later."};
+}
+
+}  // namespace
+
+std::vector<Finding> examine(const fs::path& root) {
+  std::vector<Finding> findings = {examine_lsm_list(root)};
+  if (root == "/") findings.push_back(examine_kernel());
+  findings.push_back(examine_lockdown(root));
+  for (const Setting& setting : settings) findings.push_back(examine_setting(root, setting));
+  findings.push_back(examine_forced_writes(root));
+  return findings;
+}
+
+}  // namespace bpfgate::gate

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Findings on made-up hosts: what is read counts, and what cannot be read is not taken for good.
+#include "gate/doctor.h"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+
+#include "temporary_directory.h"
+
+using namespace bpfgate;
+using gate::Health;
+
+namespace {
+
+class Host : public test::TemporaryDirectory {
+ public:
+  void put(const std::string& path, const std::string& content) const {
+    std::filesystem::path file = this->path() / path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << content << "\n";
+  }
+  [[nodiscard]] gate::Finding find(const std::string& what) const {
+    auto findings = gate::examine(path());
+    auto found = std::find_if(findings.begin(), findings.end(), [&](const auto& f) { return f.what == what; });
+    REQUIRE(found != findings.end());
+    return *found;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("nothing that cannot be read is good") {
+  Host host;
+  for (const gate::Finding& finding : gate::examine(host.path())) {
+    INFO(finding.what);
+    CHECK(finding.health != Health::Good);
+    CHECK_FALSE(finding.why.empty());
+    CHECK_FALSE(finding.remedy.empty());
+  }
+}
+
+TEST_CASE("a host where everything was seen to") {
+  Host host;
+  host.put("proc/cmdline", "quiet lsm=lockdown,bpf proc_mem.force_override=ptrace proc_mem.force_override=never");
+  host.put("sys/kernel/security/lsm", "lockdown,capability,bpf");
+  host.put("sys/kernel/security/lockdown", "none [integrity] confidentiality");
+  host.put("sys/module/module/parameters/sig_enforce", "Y");
+  host.put("sys/module/dm_verity/parameters/require_signatures", "Y");
+  host.put("proc/sys/kernel/kexec_load_disabled", "1");
+  host.put("proc/sys/kernel/unprivileged_bpf_disabled", "2");
+  host.put("proc/sys/net/core/bpf_jit_harden", "2");
+  for (const gate::Finding& finding : gate::examine(host.path())) {
+    INFO(finding.what);
+    CHECK(finding.health == Health::Good);
+    CHECK(finding.remedy.empty());
+  }
+  CHECK(host.find("LSM list").state == "lockdown,capability,bpf (from the command line)");
+  CHECK(host.find("lockdown").state == "integrity");
+}
+
+TEST_CASE("the last option on the command line counts") {
+  Host host;
+  host.put("proc/cmdline", "proc_mem.force_override=never proc_mem.force_override=always");
+  CHECK(host.find("forced writes through /proc/PID/mem").health == Health::Weak);
+}
+
+TEST_CASE("without bpf among the security modules the gate cannot run") {
+  Host host;
+  host.put("sys/kernel/security/lsm", "lockdown,bpfilter");
+  gate::Finding finding = host.find("LSM list");
+  CHECK(finding.health == Health::Missing);
+  CHECK(finding.remedy.find("lsm=lockdown,bpfilter,bpf") != std::string::npos);
+  host.put("sys/kernel/security/lsm", "bpf");
+  CHECK(host.find("LSM list").health == Health::Good);
+  CHECK(host.find("LSM list").state == "bpf (built in)");
+}
+
+TEST_CASE("values that are not the good ones are weak") {
+  Host host;
+  host.put("sys/kernel/security/lockdown", "[none] integrity confidentiality");
+  CHECK(host.find("lockdown").health == Health::Weak);
+  CHECK(host.find("lockdown").state == "none");
+  host.put("proc/sys/kernel/kexec_load_disabled", "0");
+  CHECK(host.find("kexec").health == Health::Weak);
+}

@@ -216,6 +216,21 @@ static __always_inline bool read_signature(struct file *file, struct gate_scratc
 	return false;
 }
 
+/*
+ * By name, so that a keyring is guarded from the moment it exists, and what others name so is theirs no longer. The
+ * name counts for verifying, too: serials are numbers that are used again, and only administrators fill keyrings of
+ * this name.
+ */
+static __always_inline bool is_gate_key(const struct key *key)
+{
+	static const char prefix[] = "bpfgate:";
+	char name[sizeof(prefix)] = {};
+
+	if (bpf_probe_read_kernel(name, sizeof(name) - 1, BPF_CORE_READ(key, description)))
+		return false;
+	return bpf_strncmp(name, sizeof(name) - 1, prefix) == 0;
+}
+
 static __always_inline int verify_with(__s32 keyring, struct gate_message *message, struct gate_scratch *slot)
 {
 	__u32 length = READ_ONCE(slot->length); /* read here, so that the verifier sees the bounds checked */
@@ -233,7 +248,9 @@ static __always_inline int verify_with(__s32 keyring, struct gate_message *messa
 	key = bpf_lookup_user_key(keyring, 0);
 	if (!key)
 		return -ENOENT;
-	err = bpf_verify_pkcs7_signature(&data, &signature, key);
+	err = -ENOENT;
+	if (is_gate_key(BPF_CORE_READ(key, key)))
+		err = bpf_verify_pkcs7_signature(&data, &signature, key);
 	bpf_key_put(key);
 	return err;
 }

@@ -104,7 +104,11 @@ int BPF_PROG(gate_forked, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	from = bpf_task_storage_get(&tasks, parent->group_leader, 0, 0);
 	to = bpf_task_storage_get(&tasks, child, 0, 0);
-	if (from && to && READ_ONCE(from->mark.taint))
+	if (!from || !to)
+		return 0;
+	if (READ_ONCE(from->mark.anonymous_code))
+		WRITE_ONCE(to->mark.anonymous_code, 1);
+	if (READ_ONCE(from->mark.taint))
 		set_taint(&to->mark, from->mark.taint);
 	return 0;
 }
@@ -149,7 +153,8 @@ int BPF_PROG(gate_mmap, struct file *file, unsigned long reqprot, unsigned long 
 	/* Before 7.0 the verifier takes the file for never NULL and drops the test; as a plain number it stays. */
 	bpf_get_func_arg(ctx, 0, &address);
 	if (!address || !file) {
-		if (tolerates_anonymous_code(&process->mark))
+		/* Shared, a child that is watched no more could write to it. */
+		if (!(flags & MAP_SHARED) && tolerates_anonymous_code(&process->mark))
 			return 0;
 		reason = judge_mapping(file, true, prot);
 	} else {
@@ -190,7 +195,9 @@ int BPF_PROG(gate_mprotect, struct vm_area_struct *vma, unsigned long reqprot, u
 /* Refuses for the debugged process's sake, so it is the debugger that the event is about. */
 static __always_inline int refuse_debugger(struct gate_task *process)
 {
-	struct gate_policy *policy = policy_of(READ_ONCE(active_generation));
+	/* An administrator's descriptors are worth a seal. */
+	bool is_administrators = READ_ONCE(process->mark.flags) & GATE_GRANT_ADMIN;
+	bool audits = is_administrators ? guard_only_audits() : only_audits(policy_of(READ_ONCE(active_generation)));
 	struct gate_facts facts = {
 		.without_path = true,
 		.kind = GATE_EVENT_REFUSED,
@@ -201,7 +208,7 @@ static __always_inline int refuse_debugger(struct gate_task *process)
 		.grant = process->mark.grant,
 	};
 
-	if (!only_audits(policy)) {
+	if (!audits) {
 		count(refused);
 		report(bpf_get_current_task_btf(), &facts);
 		return -EPERM;

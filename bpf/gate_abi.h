@@ -94,6 +94,7 @@ enum gate_reason {
 	GATE_REASON_GUARDED_MOUNT = 84,
 	GATE_REASON_GUARDED_KEY = 85,
 	GATE_REASON_GUARDED_SYSCTL = 86,
+	GATE_REASON_GUARDED_HOOK = 87, /* a program that could undo the gate from beside it */
 };
 
 enum gate_event_kind {
@@ -187,7 +188,9 @@ struct gate_authority {
 #define GATE_SEALED 1   /* changes by signed manifests only */
 #define GATE_RELEASED 2 /* is being taken away: whoever holds links lets them go */
 
-/* Map `guarded`: what only administrators reach. The value says nothing. */
+/* Map `guarded`: what others do not reach, with for whom it is as the value, a 32-bit number. */
+#define GATE_FOR_ADMINISTRATORS 1
+#define GATE_FOR_NOBODY 2 /* nobody has a use for a descriptor, in no mode */
 enum gate_object_kind {
 	GATE_OBJECT_MAP = 1,   /* id: of the map */
 	GATE_OBJECT_PROGRAM = 2, /* id: of the program */

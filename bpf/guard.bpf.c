@@ -9,6 +9,7 @@
  *                            the pins and their directories
  *   sb_mount, move_mount, sb_umount, sb_remount
  *                            the file system they are in, and the mounts that lead there
+ *   bpf_prog_load            programs that could undo the gate without touching it
  *   key_permission           the keyrings and keys named "bpfgate:..."
  *   cgroup/sysctl            kernel.ftrace_enabled, which turns all LSM programs off
  *
@@ -23,9 +24,19 @@
 SEC("lsm/bpf_map")
 int BPF_PROG(guard_map, struct bpf_map *map, fmode_t fmode, int ret)
 {
+	__u32 reach;
+
 	if (ret)
 		return ret;
-	if (is_guarded(GATE_OBJECT_MAP, 0, map->id) && guard(GATE_REASON_GUARDED_MAP))
+	reach = reach_of(GATE_OBJECT_MAP, 0, map->id);
+	if (!reach)
+		return 0;
+	/* Marks and verdicts: what is written there while the gate only audits would count later on. */
+	if (reach != GATE_FOR_ADMINISTRATORS) {
+		guard_refuse(GATE_REASON_GUARDED_MAP);
+		return -ENOENT;
+	}
+	if (guard(GATE_REASON_GUARDED_MAP))
 		return -ENOENT;
 	return 0;
 }
@@ -52,6 +63,18 @@ int BPF_PROG(guard_unlink, struct inode *dir, struct dentry *dentry, int ret)
 	return 0;
 }
 
+/*
+ * Also a directory that the pins' file system is mounted on, or what that is mounted on: removed where it is no mount
+ * point, in another namespace, it is unmounted here (detach_mounts() in fs/namespace.c), and no hook sees that.
+ */
+static __always_inline bool is_mount_point_of_pins(struct dentry *dentry)
+{
+	struct inode *inode = dentry->d_inode;
+
+	return inode && (inode->i_mode & S_IFMT) == S_IFDIR &&
+	       is_guarded(GATE_OBJECT_INODE, inode->i_sb->s_dev, inode->i_ino);
+}
+
 SEC("lsm/inode_rmdir")
 int BPF_PROG(guard_rmdir, struct inode *dir, struct dentry *dentry, int ret)
 {
@@ -59,7 +82,7 @@ int BPF_PROG(guard_rmdir, struct inode *dir, struct dentry *dentry, int ret)
 
 	if (ret)
 		return ret;
-	if (is_guarded_inode(inode) && guard(GATE_REASON_GUARDED_PIN))
+	if ((is_guarded_inode(inode) || is_mount_point_of_pins(dentry)) && guard(GATE_REASON_GUARDED_PIN))
 		return -EPERM;
 	return 0;
 }
@@ -73,7 +96,9 @@ int BPF_PROG(guard_rename, struct inode *old_dir, struct dentry *old_dentry, str
 
 	if (ret)
 		return ret;
-	if ((is_guarded_inode(moved) || is_guarded_inode(replaced)) && guard(GATE_REASON_GUARDED_PIN))
+	if ((is_guarded_inode(moved) || is_guarded_inode(replaced) || is_mount_point_of_pins(old_dentry) ||
+	     is_mount_point_of_pins(new_dentry)) &&
+	    guard(GATE_REASON_GUARDED_PIN))
 		return -EPERM;
 	return 0;
 }
@@ -125,20 +150,84 @@ int BPF_PROG(guard_move_mount, const struct path *from_path, const struct path *
 	return 0;
 }
 
+/* A walk over all that is mounted below, as next_mnt() in fs/namespace.c does it. */
+struct gate_walk {
+	struct mount *root;
+	struct mount *at;
+	bool ascending;
+	bool found;
+	bool finished;
+};
+
 /*
- * Any mount of the file system, in whatever namespace; and the mounts above it, of which a lazy unmount would take it
- * along.
+ * The mount the gate was pinned on; or another one of its file system, where unmounting it is passed on to its peers,
+ * of which that mount may be one. A private copy in some container's namespace may go.
  */
+static __always_inline bool takes_pins_along(struct mount *mount)
+{
+	int id = BPF_CORE_READ(mount, mnt_id);
+
+	if (is_guarded(GATE_OBJECT_MOUNT, 0, id))
+		return true;
+	return is_guarded(GATE_OBJECT_FILE_SYSTEM, BPF_CORE_READ(mount, mnt.mnt_sb, s_dev), 0) &&
+	       BPF_CORE_READ(mount, mnt_parent, mnt_group_id) != 0;
+}
+
+static __always_inline struct mount *mount_of_child(struct list_head *entry)
+{
+	return (struct mount *)((void *)entry - bpf_core_field_offset(struct mount, mnt_child));
+}
+
+static __always_inline struct list_head *address_of_children(struct mount *mount)
+{
+	return (struct list_head *)((void *)mount + bpf_core_field_offset(struct mount, mnt_mounts));
+}
+
+/* Down to the first child, or else to the next sibling, or else up and on from there. */
+static long walk_step(__u64 step, struct gate_walk *walk)
+{
+	struct mount *at = walk->at, *parent;
+	struct list_head *next;
+
+	if (!walk->ascending) {
+		if (takes_pins_along(at)) {
+			walk->found = true;
+			return 1;
+		}
+		next = BPF_CORE_READ(at, mnt_mounts.next);
+		if (next != address_of_children(at)) {
+			walk->at = mount_of_child(next);
+			return 0;
+		}
+	}
+	if (at == walk->root) {
+		walk->finished = true;
+		return 1;
+	}
+	next = BPF_CORE_READ(at, mnt_child.next);
+	parent = BPF_CORE_READ(at, mnt_parent);
+	walk->ascending = next == address_of_children(parent);
+	walk->at = walk->ascending ? parent : mount_of_child(next);
+	return 0;
+}
+
+/* What is mounted below goes along when the unmounting is lazy. A walk that comes to no end refuses. */
 SEC("lsm/sb_umount")
 int BPF_PROG(guard_umount, struct vfsmount *mnt, int flags, int ret)
 {
-	struct mount *mount = container_of(mnt, struct mount, mnt);
-	int id = BPF_CORE_READ(mount, mnt_id);
+	struct gate_walk walk = {};
+	__u64 address = 0;
 
 	if (ret)
 		return ret;
-	if ((is_guarded(GATE_OBJECT_FILE_SYSTEM, mnt->mnt_sb->s_dev, 0) || is_guarded(GATE_OBJECT_MOUNT, 0, id)) &&
-	    guard(GATE_REASON_GUARDED_MOUNT))
+	/* As a number, because the verifier lets nobody calculate with a pointer it trusts. */
+	bpf_get_func_arg(ctx, 0, &address);
+	walk.root = (struct mount *)(address - bpf_core_field_offset(struct mount, mnt));
+	walk.at = walk.root;
+	bpf_loop(1 << 20, walk_step, &walk, 0);
+	if (!walk.found && walk.finished)
+		return 0;
+	if (guard(GATE_REASON_GUARDED_MOUNT))
 		return -EPERM;
 	return 0;
 }
@@ -151,21 +240,6 @@ int BPF_PROG(guard_remount, struct super_block *sb, void *mnt_opts, int ret)
 	if (is_guarded(GATE_OBJECT_FILE_SYSTEM, sb->s_dev, 0) && guard(GATE_REASON_GUARDED_MOUNT))
 		return -EPERM;
 	return 0;
-}
-
-/*
- * By name, so that a keyring is guarded from the moment it exists; what others name so is theirs no longer. The
- * reference is the address of the key, its lowest bit says whether it is possessed (include/linux/key.h).
- */
-static __always_inline bool is_guarded_key(unsigned long reference)
-{
-	const struct key *key = (const struct key *)(reference & ~1UL);
-	static const char prefix[] = "bpfgate:";
-	char name[sizeof(prefix)] = {};
-
-	if (bpf_probe_read_kernel(name, sizeof(name) - 1, BPF_CORE_READ(key, description)))
-		return false;
-	return bpf_strncmp(name, sizeof(name) - 1, prefix) == 0;
 }
 
 /*
@@ -184,20 +258,56 @@ int BPF_PROG(guard_key, key_ref_t key_ref, const struct cred *cred, enum key_nee
 	if (need == KEY_NEED_VIEW || need == KEY_NEED_READ)
 		return 0;
 	bpf_get_func_arg(ctx, 0, &reference); /* its type is opaque, and reading it from ctx refused */
-	if (!is_guarded_key(reference))
+	/* The lowest bit says whether the key is possessed (include/linux/key.h). */
+	if (!is_gate_key((const struct key *)(reference & ~1UL)))
 		return 0;
 	thread = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
 	if ((need == KEY_NEED_SEARCH || need == KEY_DEFER_PERM_CHECK) && thread &&
 	    READ_ONCE(thread->workspace.verifying))
 		return 0;
+	/* Every search of the keyring above comes by here; nobody means anything by it. */
+	if (need == KEY_NEED_SEARCH && !is_administrator() && !guard_only_audits())
+		return -EPERM;
 	if (guard(GATE_REASON_GUARDED_KEY))
 		return -EPERM;
 	return 0;
 }
 
 /*
- * All LSM programs are called through ftrace, and kernel.ftrace_enabled=0 takes every such call out. No hook of LSMs
- * sees sysctls being written. An administrator has no use for it either.
+ * Programs that could undo the gate from beside it: those that replace the answer of a kernel function, security_bpf()
+ * and the system calls among them (fmod_ret), and those on sysctls, of which a later one overrules guard_sysctl.
+ */
+static __always_inline bool could_undo_the_gate(const union bpf_attr *attr)
+{
+	return (attr->prog_type == BPF_PROG_TYPE_TRACING && attr->expected_attach_type == BPF_MODIFY_RETURN) ||
+	       attr->prog_type == BPF_PROG_TYPE_CGROUP_SYSCTL;
+}
+
+SEC("lsm/bpf_prog_load")
+int BPF_PROG(guard_load, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token, bool kernel, int ret)
+{
+	if (ret)
+		return ret;
+	if (could_undo_the_gate(attr) && guard(GATE_REASON_GUARDED_HOOK))
+		return -EPERM;
+	return 0;
+}
+
+/* Before 6.15. */
+SEC("lsm/bpf_prog_load")
+int BPF_PROG(guard_load_3, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token, int ret)
+{
+	if (ret)
+		return ret;
+	if (could_undo_the_gate(attr) && guard(GATE_REASON_GUARDED_HOOK))
+		return -EPERM;
+	return 0;
+}
+
+/*
+ * All LSM programs are called through ftrace, and kernel.ftrace_enabled=0 takes every such call out. The hooks that see
+ * files opened and written would cost each of those on the host; none is about sysctls. An administrator has no use for
+ * it either.
  */
 SEC("cgroup/sysctl")
 int guard_sysctl(struct bpf_sysctl *context)

@@ -14,14 +14,18 @@ struct {
 	__type(value, __u32);
 } guarded SEC(".maps");
 
-/* In a section, and so in a map, of its own, like active_generation: GATE_UNSEALED, GATE_SEALED ... */
-__u64 sealed SEC(".data.sealed") = 0;
+/* 0 where it is not guarded. */
+static __always_inline __u32 reach_of(__u32 kind, __u32 device, __u64 id)
+{
+	struct gate_object object = {.kind = kind, .device = device, .id = id};
+	__u32 *reach = bpf_map_lookup_elem(&guarded, &object);
+
+	return reach ? *reach : 0;
+}
 
 static __always_inline bool is_guarded(__u32 kind, __u32 device, __u64 id)
 {
-	struct gate_object object = {.kind = kind, .device = device, .id = id};
-
-	return bpf_map_lookup_elem(&guarded, &object);
+	return reach_of(kind, device, id) != 0;
 }
 
 static __always_inline bool is_guarded_inode(struct inode *inode)
@@ -30,12 +34,6 @@ static __always_inline bool is_guarded_inode(struct inode *inode)
 	if (!inode || inode->i_sb->s_magic != BPF_FS_MAGIC)
 		return false;
 	return is_guarded(GATE_OBJECT_INODE, inode->i_sb->s_dev, inode->i_ino);
-}
-
-/* Before the seal an audited gate only says what it would do. A policy that is not there refuses. */
-static __always_inline bool guard_only_audits(void)
-{
-	return !READ_ONCE(sealed) && only_audits(policy_of(READ_ONCE(active_generation)));
 }
 
 /* A listing comes by every one of the gate's objects. */

@@ -35,6 +35,9 @@
 #define CLONE_THREAD 0x00010000
 #define LSM_UNSAFE_PTRACE 2	    /* include/linux/security.h */
 #define PTRACE_MODE_ATTACH 0x02 /* include/linux/ptrace.h */
+#define MAP_SHARED 0x1
+#define S_IFMT 0170000       /* include/uapi/linux/stat.h */
+#define S_IFDIR 0040000
 #define BPF_FS_MAGIC 0xcafe4a11 /* include/uapi/linux/magic.h */
 #define PR_SET_MM 35	     /* include/uapi/linux/prctl.h */
 #define PR_SET_MM_EXE_FILE 13

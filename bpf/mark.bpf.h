@@ -117,7 +117,11 @@ static __always_inline bool is_administrator(void)
 {
 	struct gate_task *process = current_process(0);
 
-	return process && has_option(&process->mark, GATE_GRANT_ADMIN);
+	if (!process || !has_option(&process->mark, GATE_GRANT_ADMIN))
+		return false;
+	/* What happened to a process before there was a gate nobody knows: enough to load one, not to change a sealed
+	 * one. */
+	return process->mark.image || READ_ONCE(sealed) == GATE_UNSEALED;
 }
 
 /* The flags may be of an earlier policy; set_judgement() makes up for that. */
@@ -180,7 +184,8 @@ static __always_inline void set_judgement(struct gate_task *state, const struct 
 	mark->verdict = judgement->verdict;
 	mark->reason = judgement->reason;
 	mark->grant = judgement->grant;
-	mark->flags = judgement->flags;
+	if (judgement->verdict != GATE_VERDICT_UNKNOWN)
+		mark->flags = judgement->flags;
 	WRITE_ONCE(mark->commands, judgement->commands);
 	/*
 	 * set_taint() sets the taint and then clears the commands; here they are set and then the taint is looked at.
@@ -190,7 +195,8 @@ static __always_inline void set_judgement(struct gate_task *state, const struct 
 		WRITE_ONCE(mark->commands, 0);
 	/* Let have by an earlier policy, and no longer. The other half of the order is in tolerates_anonymous_code().
 	 */
-	if (READ_ONCE(mark->anonymous_code) && !(judgement->flags & GATE_GRANT_JIT))
+	if (judgement->verdict != GATE_VERDICT_UNKNOWN && READ_ONCE(mark->anonymous_code) &&
+	    !(judgement->flags & GATE_GRANT_JIT))
 		set_taint(mark, GATE_REASON_TAINT_ANONYMOUS);
 	barrier();
 	WRITE_ONCE(mark->generation, judgement->generation);

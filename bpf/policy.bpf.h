@@ -10,6 +10,9 @@
 /* In a section, and so in a map, of its own: flipping it must write nothing else. */
 __u64 active_generation SEC(".data.active") = GATE_NO_GENERATION;
 
+/* Likewise: GATE_UNSEALED, GATE_SEALED ... */
+__u64 sealed SEC(".data.sealed") = GATE_UNSEALED;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, GATE_BANKS);
@@ -82,6 +85,12 @@ static __always_inline struct gate_policy *policy_of(__u64 generation)
 static __always_inline bool only_audits(const struct gate_policy *policy)
 {
 	return policy && policy->mode == GATE_MODE_AUDIT;
+}
+
+/* Before the seal an audited gate only says what it would do. A policy that is not there refuses. */
+static __always_inline bool guard_only_audits(void)
+{
+	return !READ_ONCE(sealed) && only_audits(policy_of(READ_ONCE(active_generation)));
 }
 
 static __always_inline struct gate_grant *grant_of(__u64 generation, __u32 grant)

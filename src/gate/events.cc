@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "gate/links.h"
 #include "gate/pins.h"
 #include "gate_abi.h"
 #include "manifest/manifest.h"
@@ -57,6 +58,7 @@ constexpr Name reason_names[] = {
     {GATE_REASON_GUARDED_MOUNT, "guarded-mount"},
     {GATE_REASON_GUARDED_KEY, "guarded-key"},
     {GATE_REASON_GUARDED_SYSCTL, "guarded-sysctl"},
+    {GATE_REASON_GUARDED_HOOK, "guarded-hook"},
 };
 
 constexpr Name kind_names[] = {
@@ -146,7 +148,10 @@ EventReader& EventReader::operator=(EventReader&&) noexcept = default;
 EventReader::~EventReader() = default;
 
 Result<EventReader> EventReader::open(const std::filesystem::path& pin_directory, Handler handler) {
-  TRY_ASSIGN(UniqueFd map, open_map(pin_directory, "events"));
+  TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(find_pins(pin_directory)));
+  if (!pins) return fail(ErrorKind::Failed, "no gate is loaded", "Load one with bpfgate gate load --manifest FILE.");
+  TRY_ASSIGN(UniqueFd link, pins->open_link(anchor_program));
+  TRY_ASSIGN(UniqueFd map, map_of_link(link.get(), maps::events));
   return create(std::move(map), std::move(handler));
 }
 

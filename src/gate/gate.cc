@@ -13,7 +13,10 @@
 #include "gate/bank.h"
 #include "gate/guard.h"
 #include "gate/holders.h"
+#include "gate/links.h"
+#include "gate/lockout.h"
 #include "gate/object.h"
+#include "gate/pinned_gate.h"
 #include "gate/pins.h"
 #include "gate/policy.h"
 #include "gate/probe.h"
@@ -26,26 +29,6 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t first_generation = 1;
 
-// The pinned policy maps, held open.
-struct PinnedMaps {
-  UniqueFd active, policies, signers, grants, digests, authorities;
-
-  [[nodiscard]] PolicyMaps borrow() const {
-    return {active.get(), policies.get(), signers.get(), grants.get(), digests.get(), authorities.get()};
-  }
-};
-
-Result<PinnedMaps> open_policy_maps(const fs::path& directory) {
-  PinnedMaps maps;
-  TRY_ASSIGN(maps.active, open_map(directory, "active"));
-  TRY_ASSIGN(maps.policies, open_map(directory, "policies"));
-  TRY_ASSIGN(maps.signers, open_map(directory, "signers"));
-  TRY_ASSIGN(maps.grants, open_map(directory, "grants"));
-  TRY_ASSIGN(maps.digests, open_map(directory, "digests"));
-  TRY_ASSIGN(maps.authorities, open_map(directory, "authorities"));
-  return maps;
-}
-
 // Where the pins are made before they get their name. A load that was killed may have left it behind.
 fs::path staging_directory(const fs::path& pin_directory) { return pin_directory.string() + "-loading"; }
 
@@ -55,7 +38,7 @@ Result<> attach_and_pin(Object& object, const Policy& policy, const Kernel& kern
   TRY(write_bank(maps, policy, first_generation, GATE_MODE_AUDIT));
   TRY(activate(maps, first_generation));
   TRY(make_pin_directories(directory));
-  TRY(object.pin_maps(directory));
+  TRY(object.bind_maps());
   for (const std::string& program : programs_for(kernel)) TRY(object.attach(program, directory));
   return {};
 }
@@ -65,51 +48,55 @@ Result<> guard_and_arm(Object& object, const Policy& policy, const fs::path& dir
   return set_mode(object.policy_maps(), first_generation, policy.header.mode);
 }
 
+Result<> remove_staging(const fs::path& staging) {
+  TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(staging));
+  if (pins) TRY(pins->remove());
+  return {};
+}
+
+// What a load that was killed left behind: it guards nothing yet. Anything else is a gate, whatever it is called.
+Result<> remove_leftover(const fs::path& staging) {
+  TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(staging));
+  if (!pins) return {};
+  std::vector<std::string> names = pins->names();
+  if (std::find(names.begin(), names.end(), anchor_program) != names.end()) {
+    TRY_ASSIGN(UniqueFd link, pins->open_link(anchor_program));
+    TRY_ASSIGN(UniqueFd guarded, map_of_link(link.get(), maps::guarded));
+    TRY_ASSIGN(bool is_unused, is_empty(guarded.get()));
+    if (!is_unused)
+      return fail(ErrorKind::Refused, staging.string() + " is a gate in use, not one that was left half loaded",
+                  "Take it away with bpfgate gate unload.");
+  }
+  return pins->remove();
+}
+
 Result<> rename_and_arm(Object& object, const Policy& policy, const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) return fail_errno("rename to " + to.string());
   auto armed = guard_and_arm(object, policy, to);
   if (!armed) {
-    (void)detach_sysctl();
-    (void)remove_pins(to);
+    (void)object.detach_sysctl();
+    (void)remove_staging(to);
   }
   return armed;
 }
 
-Result<Seal> seal_of(const fs::path& directory) {
-  TRY_ASSIGN(UniqueFd map, open_map(directory, "sealed"));
-  return read_seal(map.get());
-}
-
-Result<> write_seal(int map, uint64_t value) {
-  uint32_t key = 0;
-  if (bpf_map_update_elem(map, &key, &value, BPF_ANY) != 0) return fail_errno("write map sealed");
-  return {};
-}
-
-// Whoever holds links lets them go.
-Result<> release(const fs::path& directory) {
-  TRY_ASSIGN(UniqueFd map, open_map(directory, "sealed"));
-  return write_seal(map.get(), GATE_RELEASED);
-}
-
-// Not sealed is good, too.
-Result<> check_order(const Order& order, const PolicyMaps& maps, const fs::path& directory) {
-  TRY_ASSIGN(Seal seal, seal_of(directory));
+// What a sealed gate wants before it changes. Not sealed is good, too.
+Result<> check_order(const Order& order, PinnedGate& gate) {
+  TRY_ASSIGN(Seal seal, gate.seal());
   if (seal == Seal::Unsealed) return {};
-  TRY_ASSIGN(uint64_t generation, active_generation(maps));
-  TRY_ASSIGN(gate_policy current, policy_of(maps, generation));
-  TRY_ASSIGN(std::vector<gate_authority> authorities, authorities_of(maps, generation));
+  TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
+  TRY_ASSIGN(gate_policy current, policy_of(gate.policy_maps(), generation));
+  TRY_ASSIGN(std::vector<gate_authority> authorities, authorities_of(gate.policy_maps(), generation));
   return check_authorized(order.manifest, order.signature, current, authorities);
 }
 
-Result<> check_may_unload(const std::optional<Order>& order, const fs::path& directory) {
-  TRY_ASSIGN(Seal seal, seal_of(directory));
+Result<> check_may_unload(const std::optional<Order>& order, PinnedGate& gate) {
+  TRY_ASSIGN(Seal seal, gate.seal());
   if (seal != Seal::Sealed) return {};
   if (!order || order->manifest.mode != manifest::Mode::Off)
     return fail(ErrorKind::Refused, "the gate is sealed: taking it away needs a signed manifest of mode \"off\"",
                 "Make one with a higher sequence number, sign it, and name it with --manifest.");
-  TRY_ASSIGN(PinnedMaps maps, open_policy_maps(directory));
-  return check_order(*order, maps.borrow(), directory);
+  return check_order(*order, gate);
 }
 
 Failure refuse_holders(const std::vector<Holder>& holders) {
@@ -120,60 +107,53 @@ Failure refuse_holders(const std::vector<Holder>& holders) {
   return fail(ErrorKind::Refused, message, "End them first, or use --force where you trust them.");
 }
 
-Result<> check_nobody_holds(const fs::path& directory) {
-  TRY_ASSIGN(UniqueFd guarded, open_map(directory, "guarded"));
-  TRY_ASSIGN(std::vector<Holder> holders, holders_of(guarded.get()));
+Result<> check_nobody_holds(const PinnedGate& gate) {
+  TRY_ASSIGN(std::vector<Holder> holders, holders_of(gate.guarded()));
   if (!holders.empty()) return refuse_holders(holders);
   return {};
 }
 
-Result<> check_has_authority(const fs::path& directory) {
-  TRY_ASSIGN(PinnedMaps maps, open_policy_maps(directory));
-  TRY_ASSIGN(uint64_t generation, active_generation(maps.borrow()));
-  TRY_ASSIGN(gate_policy policy, policy_of(maps.borrow(), generation));
+Result<> check_has_authority(const PinnedGate& gate) {
+  TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
+  TRY_ASSIGN(gate_policy policy, policy_of(gate.policy_maps(), generation));
   if (policy.authority_count != 0) return {};
   return fail(ErrorKind::Refused, "the policy names no signer of manifests: nobody could ever change it again",
               "Add a signer with the role \"manifest\" and update the policy first.");
 }
 
+// The same for a policy that is to follow on a sealed gate: nothing could mend it but booting again.
+Result<> check_stays_manageable(const manifest::Manifest& manifest, const PinnedGate& gate) {
+  TRY_ASSIGN(Seal seal, gate.seal());
+  if (seal == Seal::Unsealed) return {};
+  bool has_authority =
+      std::any_of(manifest.signers.begin(), manifest.signers.end(),
+                  [](const manifest::Signer& signer) { return signer.role == manifest::Role::Manifest; });
+  if (!has_authority)
+    return fail(ErrorKind::Refused, "/signers: none has the role \"manifest\", and the gate is sealed",
+                "Keep a signer of manifests: nobody could change the policy any more.");
+  TRY_ASSIGN(std::optional<std::string> reason, why_not_administrator(manifest));
+  if (!reason) return {};
+  return fail(ErrorKind::Refused, "this program would be locked out of the sealed gate: " + *reason,
+              "Give the signer of bpfgate the grant \"admin\".");
+}
+
 // Whether this program is an administrator only the kernel knows, and in audit mode it does not act on it. So the seal
 // is set, and taken back if the guard then shuts this program out; the descriptor to do that with is open already.
-Result<> set_sealed(const fs::path& directory) {
-  TRY_ASSIGN(UniqueFd map, open_map(directory, "sealed"));
-  TRY(write_seal(map.get(), GATE_SEALED));
-  auto reopened = open_map(directory, "sealed");
-  if (reopened) return {};
-  TRY(write_seal(map.get(), GATE_UNSEALED));
-  return std::unexpected(std::move(reopened).error());
+Result<> try_seal(PinnedGate& gate) {
+  TRY(gate.set_seal(GATE_SEALED));
+  auto access = gate.check_access();
+  if (access) return {};
+  TRY(gate.set_seal(GATE_UNSEALED));
+  return access;
 }
 
 manifest::Mode mode_of(uint32_t mode) {
   return mode == GATE_MODE_AUDIT ? manifest::Mode::Audit : manifest::Mode::Enforce;
 }
 
-Result<gate_about> read_about(const fs::path& directory) {
-  TRY_ASSIGN(UniqueFd map, open_map(directory, "about"));
-  gate_about about = {};
-  uint32_t key = 0;
-  if (bpf_map_lookup_elem(map.get(), &key, &about) != 0) return fail_errno("read map about");
-  if (about.abi_version != GATE_ABI_VERSION)
-    return fail(ErrorKind::Failed,
-                "the gate in the kernel has ABI " + std::to_string(about.abi_version) + ", this program knows " +
-                    std::to_string(GATE_ABI_VERSION),
-                "Use the bpfgate that loaded it.");
-  return about;
-}
-
-std::vector<std::string> attached_guards(const fs::path& directory) {
-  std::vector<std::string> names = pinned_links(directory);
-  if (auto attached = is_sysctl_attached(); attached && *attached) names.emplace_back(sysctl_program);
-  return names;
-}
-
-Result<> describe_policy(const fs::path& directory, Status& status) {
-  TRY_ASSIGN(PinnedMaps maps, open_policy_maps(directory));
-  TRY_ASSIGN(status.generation, active_generation(maps.borrow()));
-  TRY_ASSIGN(gate_policy header, policy_of(maps.borrow(), status.generation));
+Result<> describe_policy(const PinnedGate& gate, Status& status) {
+  TRY_ASSIGN(status.generation, active_generation(gate.policy_maps()));
+  TRY_ASSIGN(gate_policy header, policy_of(gate.policy_maps(), status.generation));
   status.policy_name = std::string(header.name, ::strnlen(header.name, sizeof(header.name)));
   status.policy_hash = to_hex(header.hash);
   status.sequence = header.sequence;
@@ -203,12 +183,6 @@ Result<> remove_keyrings(const PolicyMaps& maps, uint64_t generation) {
   return {};
 }
 
-Result<> remove_active_keyrings(const fs::path& directory) {
-  TRY_ASSIGN(PinnedMaps maps, open_policy_maps(directory));
-  TRY_ASSIGN(uint64_t generation, active_generation(maps.borrow()));
-  return remove_keyrings(maps.borrow(), generation);
-}
-
 }  // namespace
 
 Result<Counters> read_counters(int map) {
@@ -235,16 +209,15 @@ Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {
     return fail(ErrorKind::Failed, options.pin_directory.string() + " exists: a gate is loaded",
                 "Change its policy with bpfgate gate update, or remove it with bpfgate gate unload.");
   fs::path staging = staging_directory(options.pin_directory);
-  TRY(remove_pins(staging));
-  TRY(detach_sysctl());
+  TRY(remove_leftover(staging));
   TRY_ASSIGN(Policy policy, compile(manifest));
   TRY_ASSIGN(Object object, Object::load(kernel, options));
   if (auto done = attach_and_pin(object, policy, kernel, staging); !done) {
-    (void)remove_pins(staging);
+    (void)remove_staging(staging);
     return done;
   }
   if (auto done = rename_and_arm(object, policy, staging, options.pin_directory); !done) {
-    (void)remove_pins(staging);
+    (void)remove_staging(staging);
     return done;
   }
   policy.keep_keyrings();
@@ -260,16 +233,13 @@ Result<Order> load_order(const fs::path& manifest, const fs::path& signature) {
   return order;
 }
 
-Result<> update(const Order& order, const fs::path& usual_directory) {
-  fs::path pin_directory = find_pins(usual_directory);
-  TRY_ASSIGN(UniqueFd lock, lock_pins());
-  if (!is_there(pin_directory))
-    return fail(ErrorKind::Failed, "no gate is loaded", "Load one with bpfgate gate load --manifest FILE.");
-  TRY(read_about(pin_directory));
-  TRY_ASSIGN(PinnedMaps pinned, open_policy_maps(pin_directory));
-  PolicyMaps maps = pinned.borrow();
+Result<> update(const Order& order, const fs::path& pin_directory) {
+  TRY_ASSIGN(PinnedGate gate, PinnedGate::open(pin_directory));
+  TRY(gate.lock());
+  PolicyMaps maps = gate.policy_maps();
   TRY_ASSIGN(uint64_t generation, active_generation(maps));
-  TRY(check_order(order, maps, pin_directory));
+  TRY(check_order(order, gate));
+  TRY(check_stays_manageable(order.manifest, gate));
   TRY_ASSIGN(std::vector<keyring::Serial> outdated, keyrings_of(maps, generation));
   TRY_ASSIGN(Policy policy, compile(order.manifest));
   TRY(write_bank(maps, policy, generation + 1, policy.header.mode));
@@ -281,48 +251,47 @@ Result<> update(const Order& order, const fs::path& usual_directory) {
   return {};
 }
 
-Result<std::optional<Status>> status(const fs::path& usual_directory) {
-  fs::path pin_directory = find_pins(usual_directory);
-  if (!is_there(pin_directory)) return std::nullopt;
+Result<std::optional<Status>> status(const fs::path& pin_directory) {
+  TRY_ASSIGN(std::optional<PinnedGate> gate, PinnedGate::find(pin_directory));
+  if (!gate) return std::nullopt;
   Status status;
-  TRY_ASSIGN(gate_about about, read_about(pin_directory));
-  status.build = to_hex(about.build_hash);
+  status.build = to_hex(gate->about().build_hash);
   status.same_build = status.build == to_hex(build_hash());
-  status.pinned_hooks = attached_guards(pin_directory);
-  TRY_ASSIGN(Seal seal, seal_of(pin_directory));
+  status.pinned_hooks = gate->attached();
+  TRY_ASSIGN(Seal seal, gate->seal());
   status.sealed = seal != Seal::Unsealed;
   status.missing_hooks = missing_hooks(status.pinned_hooks);
-  TRY(describe_policy(pin_directory, status));
-  TRY_ASSIGN(UniqueFd counters, open_map(pin_directory, "counters"));
-  TRY_ASSIGN(status.counters, read_counters(counters.get()));
+  TRY(describe_policy(*gate, status));
+  TRY_ASSIGN(status.counters, read_counters(gate->counters()));
   return status;
 }
 
-Result<> seal(const fs::path& usual_directory, bool force) {
-  fs::path pin_directory = find_pins(usual_directory);
-  TRY_ASSIGN(UniqueFd lock, lock_pins());
-  if (!is_there(pin_directory))
-    return fail(ErrorKind::Failed, "no gate is loaded", "Load one with bpfgate gate load --manifest FILE.");
-  TRY(read_about(pin_directory));
-  TRY(check_has_authority(pin_directory));
-  if (!force) TRY(check_nobody_holds(pin_directory));
-  return set_sealed(pin_directory);
+Result<> seal(const fs::path& pin_directory, bool force) {
+  TRY_ASSIGN(PinnedGate gate, PinnedGate::open(pin_directory));
+  TRY(gate.lock());
+  TRY(check_has_authority(gate));
+  std::vector<std::string> missing = missing_hooks(gate.attached());
+  if (!missing.empty())
+    return fail(ErrorKind::Refused, "the gate is incomplete: " + missing.front() + " is not attached",
+                "Take it away and load it again.");
+  if (!force) TRY(check_nobody_holds(gate));
+  return try_seal(gate);
 }
 
-Result<> unload(const std::optional<Order>& order, const fs::path& usual_directory) {
-  fs::path pin_directory = find_pins(usual_directory);
+Result<> unload(const std::optional<Order>& order, const fs::path& pin_directory) {
   TRY_ASSIGN(UniqueFd lock, lock_pins());
-  TRY(remove_pins(staging_directory(pin_directory)));
-  if (!is_there(pin_directory)) return {};
-  TRY(check_may_unload(order, pin_directory));
-  TRY_ASSIGN(std::vector<uint32_t> programs, pinned_programs(pin_directory));
-  TRY(release(pin_directory));
-  TRY(detach_sysctl());
-  TRY(remove_link_pins(pin_directory));
+  TRY_ASSIGN(std::optional<PinnedGate> gate, PinnedGate::find(pin_directory));
+  if (!gate) return remove_leftover(staging_directory(pin_directory));
+  TRY(gate->lock());
+  TRY(check_may_unload(order, *gate));
+  TRY_ASSIGN(std::vector<uint32_t> programs, gate->pins().programs());
+  TRY_ASSIGN(std::vector<uint32_t> sysctl, attached_sysctl(gate->guarded()));
+  TRY_ASSIGN(uint64_t generation, active_generation(gate->policy_maps()));
+  TRY(gate->set_seal(GATE_RELEASED));
+  TRY(gate->remove_pins());
   TRY(wait_until_gone(programs));
-  auto keyrings = remove_active_keyrings(pin_directory);
-  TRY(remove_pins(pin_directory));
-  return keyrings;
+  TRY(detach_sysctl(sysctl));
+  return remove_keyrings(gate->policy_maps(), generation);
 }
 
 }  // namespace bpfgate::gate

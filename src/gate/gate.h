@@ -38,7 +38,6 @@ Result<Counters> read_counters(int map);
 // go, because the gate is being taken away.
 enum class Seal { Unsealed, Sealed, Released };
 Result<Seal> read_seal(int map);
-inline constexpr const char* seal_map = ".data.sealed";
 
 // A gate found pinned.
 struct Status {

@@ -8,7 +8,6 @@
 #include <sys/sysmacros.h>
 
 #include <cstring>
-#include <set>
 #include <string>
 #include <system_error>
 
@@ -38,21 +37,37 @@ Result<struct statx> describe(const fs::path& path) {
   return info;
 }
 
-Result<> append_inode(const fs::path& path, std::vector<gate_object>& objects) {
+gate_object inode_of(const struct statx& info) {
+  return {GATE_OBJECT_INODE, kernel_device(info.stx_dev_major, info.stx_dev_minor), info.stx_ino};
+}
+
+Result<> append_inode(const fs::path& path, std::vector<Guarded>& objects) {
   TRY_ASSIGN(struct statx info, describe(path));
-  objects.push_back({GATE_OBJECT_INODE, kernel_device(info.stx_dev_major, info.stx_dev_minor), info.stx_ino});
+  objects.push_back({inode_of(info), GATE_FOR_ADMINISTRATORS});
   return {};
 }
 
-// Every mount on the way down is on the path.
-Result<> append_mounts(fs::path path, std::vector<gate_object>& objects) {
-  std::set<uint64_t> mounts;
-  for (;; path = path.parent_path()) {
-    TRY_ASSIGN(struct statx info, describe(path));
-    mounts.insert(info.stx_mnt_id);
-    if (path == path.parent_path()) break;
+// The directory below a mount point, seen through a copy of the mount it belongs to: removed in another mount
+// namespace, it would take along what is mounted on it here.
+Result<struct statx> describe_below_mount(const fs::path& mount_point) {
+  UniqueFd copy(
+      static_cast<int>(::open_tree(AT_FDCWD, mount_point.parent_path().c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+  if (!copy) return fail_errno("copy the mount of " + mount_point.parent_path().string());
+  struct statx info = {};
+  if (::statx(copy.get(), mount_point.filename().c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &info) != 0)
+    return fail_errno("look below " + mount_point.string());
+  return info;
+}
+
+// Every mount on the way down begins where the mount id changes.
+Result<> append_mount_points(fs::path path, std::vector<Guarded>& objects) {
+  for (; path != path.parent_path(); path = path.parent_path()) {
+    TRY_ASSIGN(struct statx own, describe(path));
+    TRY_ASSIGN(struct statx above, describe(path.parent_path()));
+    if (own.stx_mnt_id == above.stx_mnt_id) continue;
+    TRY_ASSIGN(struct statx below, describe_below_mount(path));
+    objects.push_back({inode_of(below), GATE_FOR_ADMINISTRATORS});
   }
-  for (uint64_t mount : mounts) objects.push_back({GATE_OBJECT_MOUNT, 0, mount});
   return {};
 }
 
@@ -77,54 +92,41 @@ Result<std::vector<uint32_t>> sysctl_programs(int cgroup) {
   return ids;
 }
 
-// Descriptors of those that are the gate's.
-Result<std::vector<UniqueFd>> own_sysctl_programs(int cgroup) {
-  TRY_ASSIGN(std::vector<uint32_t> ids, sysctl_programs(cgroup));
-  std::vector<UniqueFd> own;
-  for (uint32_t id : ids) {
-    UniqueFd program(bpf_prog_get_fd_by_id(id));
-    if (!program && errno == ENOENT) continue;  // gone since
-    if (!program) return fail_errno("open program " + std::to_string(id));
-    TRY_ASSIGN(bpf_prog_info info, info_of<bpf_prog_info>(program.get(), "a program"));
-    if (std::strncmp(info.name, sysctl_program, sizeof(info.name)) == 0) own.push_back(std::move(program));
-  }
-  return own;
-}
-
 }  // namespace
 
-Result<> append_map(int map, std::vector<gate_object>& objects) {
+Result<> append_map(int map, uint32_t reach, std::vector<Guarded>& objects) {
   TRY_ASSIGN(bpf_map_info info, info_of<bpf_map_info>(map, "a map"));
-  objects.push_back({GATE_OBJECT_MAP, 0, info.id});
+  objects.push_back({{GATE_OBJECT_MAP, 0, info.id}, reach});
   return {};
 }
 
-Result<> append_program(int program, std::vector<gate_object>& objects) {
+Result<> append_program(int program, std::vector<Guarded>& objects) {
   TRY_ASSIGN(bpf_prog_info info, info_of<bpf_prog_info>(program, "a program"));
-  objects.push_back({GATE_OBJECT_PROGRAM, 0, info.id});
+  objects.push_back({{GATE_OBJECT_PROGRAM, 0, info.id}, GATE_FOR_ADMINISTRATORS});
   return {};
 }
 
-Result<> append_link(int link, std::vector<gate_object>& objects) {
+Result<> append_link(int link, std::vector<Guarded>& objects) {
   TRY_ASSIGN(bpf_link_info info, info_of<bpf_link_info>(link, "a link"));
-  objects.push_back({GATE_OBJECT_LINK, 0, info.id});
+  objects.push_back({{GATE_OBJECT_LINK, 0, info.id}, GATE_FOR_ADMINISTRATORS});
   return {};
 }
 
-Result<> append_pins(const fs::path& pin_directory, std::vector<gate_object>& objects) {
+Result<> append_pins(const fs::path& pin_directory, std::vector<Guarded>& objects) {
   TRY(append_inode(pin_directory, objects));
   std::error_code error;
   for (fs::recursive_directory_iterator it(pin_directory, error), end; !error && it != end; it.increment(error))
     TRY(append_inode(it->path(), objects));
   if (error) return fail(ErrorKind::Failed, "list " + pin_directory.string() + ": " + error.message());
-  objects.push_back({GATE_OBJECT_FILE_SYSTEM, objects.back().device, 0});
-  return append_mounts(pin_directory, objects);
+  objects.push_back({{GATE_OBJECT_FILE_SYSTEM, objects.back().object.device, 0}, GATE_FOR_ADMINISTRATORS});
+  TRY_ASSIGN(struct statx info, describe(pin_directory));
+  objects.push_back({{GATE_OBJECT_MOUNT, 0, info.stx_mnt_id}, GATE_FOR_ADMINISTRATORS});
+  return append_mount_points(pin_directory, objects);
 }
 
-Result<> write_guarded(int map, const std::vector<gate_object>& objects) {
-  uint32_t value = 1;
-  for (const gate_object& object : objects) {
-    if (bpf_map_update_elem(map, &object, &value, BPF_ANY) != 0) return fail_errno("write map guarded");
+Result<> write_guarded(int map, const std::vector<Guarded>& objects) {
+  for (const Guarded& guarded : objects) {
+    if (bpf_map_update_elem(map, &guarded.object, &guarded.reach, BPF_ANY) != 0) return fail_errno("write map guarded");
   }
   if (bpf_map_freeze(map) != 0) return fail_errno("freeze map guarded");
   return {};
@@ -137,6 +139,13 @@ Result<bool> is_guarded(int map, const gate_object& object) {
   return false;
 }
 
+Result<bool> is_empty(int map) {
+  gate_object first = {};
+  if (bpf_map_get_next_key(map, nullptr, &first) == 0) return false;
+  if (errno != ENOENT) return fail_errno("walk map guarded");
+  return true;
+}
+
 Result<> attach_sysctl(int program) {
   TRY_ASSIGN(UniqueFd cgroup, open_root_cgroup());
   if (bpf_prog_attach(program, cgroup.get(), BPF_CGROUP_SYSCTL, BPF_F_ALLOW_MULTI) != 0)
@@ -144,19 +153,26 @@ Result<> attach_sysctl(int program) {
   return {};
 }
 
-Result<> detach_sysctl() {
+Result<std::vector<uint32_t>> attached_sysctl(int guarded) {
   TRY_ASSIGN(UniqueFd cgroup, open_root_cgroup());
-  TRY_ASSIGN(std::vector<UniqueFd> programs, own_sysctl_programs(cgroup.get()));
-  for (const UniqueFd& program : programs) {
-    if (bpf_prog_detach2(program.get(), cgroup.get(), BPF_CGROUP_SYSCTL) != 0) return fail_errno("detach guard_sysctl");
+  TRY_ASSIGN(std::vector<uint32_t> ids, sysctl_programs(cgroup.get()));
+  std::vector<uint32_t> own;
+  for (uint32_t id : ids) {
+    TRY_ASSIGN(bool is_own, is_guarded(guarded, {GATE_OBJECT_PROGRAM, 0, id}));
+    if (is_own) own.push_back(id);
   }
-  return {};
+  return own;
 }
 
-Result<bool> is_sysctl_attached() {
+Result<> detach_sysctl(const std::vector<uint32_t>& programs) {
   TRY_ASSIGN(UniqueFd cgroup, open_root_cgroup());
-  TRY_ASSIGN(std::vector<UniqueFd> programs, own_sysctl_programs(cgroup.get()));
-  return !programs.empty();
+  for (uint32_t id : programs) {
+    UniqueFd program(bpf_prog_get_fd_by_id(id));
+    if (!program && errno == ENOENT) continue;  // gone
+    if (!program || bpf_prog_detach2(program.get(), cgroup.get(), BPF_CGROUP_SYSCTL) != 0)
+      return fail_errno("detach guard_sysctl");
+  }
+  return {};
 }
 
 }  // namespace bpfgate::gate

@@ -16,20 +16,29 @@ namespace bpfgate::gate {
 // of the program to detach it.
 inline constexpr const char* sysctl_program = "guard_sysctl";
 
+// An object, and for whom it is: GATE_FOR_ADMINISTRATORS or GATE_FOR_NOBODY.
+struct Guarded {
+  gate_object object;
+  uint32_t reach;
+};
+
 // Appends the object that the descriptor stands for.
-Result<> append_map(int map, std::vector<gate_object>& objects);
-Result<> append_program(int program, std::vector<gate_object>& objects);
-Result<> append_link(int link, std::vector<gate_object>& objects);
-// The directory, everything in it, the file system, and the mounts from there up to the root.
-Result<> append_pins(const std::filesystem::path& pin_directory, std::vector<gate_object>& objects);
+Result<> append_map(int map, uint32_t reach, std::vector<Guarded>& objects);
+Result<> append_program(int program, std::vector<Guarded>& objects);
+Result<> append_link(int link, std::vector<Guarded>& objects);
+// The directory, everything in it, the file system, the mount, and the directories that mounts on the way stand on.
+Result<> append_pins(const std::filesystem::path& pin_directory, std::vector<Guarded>& objects);
 
 // Fills the map and freezes it.
-Result<> write_guarded(int map, const std::vector<gate_object>& objects);
+Result<> write_guarded(int map, const std::vector<Guarded>& objects);
 Result<bool> is_guarded(int map, const gate_object& object);
+// Nothing is guarded yet: a load that was killed before it came to that.
+Result<bool> is_empty(int map);
 
 Result<> attach_sysctl(int program);
-// Detaches every program of that name, also one that a load which was killed left behind. None is success.
-Result<> detach_sysctl();
-Result<bool> is_sysctl_attached();
+// Ids of the programs on the root cgroup that `guarded` (a descriptor) lists. Others of that name are not the gate's.
+Result<std::vector<uint32_t>> attached_sysctl(int guarded);
+// None is success.
+Result<> detach_sysctl(const std::vector<uint32_t>& programs);
 
 }  // namespace bpfgate::gate

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "gate/pins.h"
 
@@ -40,8 +41,10 @@ Result<bpf_prog_info> describe(int program, std::vector<uint32_t>& maps) {
 
 Result<std::vector<Link>> open_links(const std::filesystem::path& pin_directory) {
   std::vector<Link> links;
-  for (const std::string& name : pinned_links(pin_directory)) {
-    TRY_ASSIGN(UniqueFd fd, open_link(pin_directory, name));
+  TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(pin_directory));
+  if (!pins) return links;
+  for (const std::string& name : pins->names()) {
+    TRY_ASSIGN(UniqueFd fd, pins->open_link(name));
     links.push_back({name, std::move(fd)});
   }
   return links;
@@ -54,19 +57,20 @@ Result<std::string> program_of_link(int link) {
   return text_of(info.name);
 }
 
-Result<UniqueFd> map_of_link(int link, const std::string& name) {
+Result<UniqueFd> map_of_link(int link, const MapName& wanted) {
   TRY_ASSIGN(UniqueFd program, program_of(link));
   std::vector<uint32_t> ids(64);
   TRY(describe(program.get(), ids));
   for (uint32_t id : ids) {
     UniqueFd map(bpf_map_get_fd_by_id(id));
-    if (!map) return fail_errno("open map " + std::to_string(id));
+    if (!map) continue;  // the guard hides what is nobody's business
     bpf_map_info info = {};
     uint32_t size = sizeof(info);
     if (bpf_map_get_info_by_fd(map.get(), &info, &size) != 0) return fail_errno("describe map " + std::to_string(id));
-    if (text_of(info.name) == name) return map;
+    if (text_of(info.name) == wanted.name && info.value_size == wanted.value_size) return map;
   }
-  return fail(ErrorKind::Failed, "the gate has no map " + name);
+  return fail(ErrorKind::Failed, std::string("the gate has no map ") + wanted.name,
+              "It may be of another version: use the bpfgate that loaded it.");
 }
 
 std::vector<std::string> unpinned(const std::vector<Link>& held, const std::filesystem::path& pin_directory) {

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "gate_abi.h"
 
 namespace bpfgate::gate {
 
@@ -23,8 +24,32 @@ Result<std::vector<Link>> open_links(const std::filesystem::path& pin_directory)
 // What a descriptor attaches, by the kernel's word: ErrorKind::Invalid for one that is no link.
 Result<std::string> program_of_link(int link);
 
-// A map that the link's program uses, by its name. For administrators. An absent one is ErrorKind::Failed.
-Result<UniqueFd> map_of_link(int link, const std::string& name);
+// The link whose program is bound to every map: by it a gate is found, and all of one gate at once.
+inline constexpr const char* anchor_program = "gate_exec";
+
+// A map as the kernel names it, and the size of its values in bytes.
+struct MapName {
+  const char* name;
+  uint32_t value_size;
+};
+
+namespace maps {
+inline constexpr MapName about = {".rodata.about", sizeof(gate_about)};
+inline constexpr MapName active = {".data.active", sizeof(uint64_t)};
+inline constexpr MapName sealed = {".data.sealed", sizeof(uint64_t)};
+inline constexpr MapName policies = {"policies", sizeof(gate_policy)};
+inline constexpr MapName signers = {"signers", sizeof(gate_signer)};
+inline constexpr MapName grants = {"grants", sizeof(gate_grant)};
+inline constexpr MapName digests = {"digests", sizeof(gate_listed_digest)};
+inline constexpr MapName authorities = {"authorities", sizeof(gate_authority)};
+inline constexpr MapName counters = {"counters", sizeof(gate_counters)};
+inline constexpr MapName guarded = {"guarded", sizeof(uint32_t)};
+inline constexpr MapName events = {"events", 0};
+}  // namespace maps
+
+// A map that the link's program is bound to. For administrators: others get ErrorKind::Refused. An absent one, or one
+// of another size, is ErrorKind::Failed: whose link it is, is not known before.
+Result<UniqueFd> map_of_link(int link, const MapName& map);
 
 // Names of the links in `held` that are not pinned any more.
 std::vector<std::string> unpinned(const std::vector<Link>& held, const std::filesystem::path& pin_directory);

@@ -85,6 +85,11 @@ Result<> survey_process(const fs::path& process, int pid, const evidence::Trust&
 
 }  // namespace
 
+Result<std::optional<std::string>> why_not_administrator(const manifest::Manifest& manifest) {
+  TRY_ASSIGN(OfflineTrust offline, offline_trust(manifest));
+  return why_locked_out_itself(manifest, offline.trust);
+}
+
 Result<std::vector<LockedOut>> locked_out_by(const manifest::Manifest& manifest) {
   TRY_ASSIGN(OfflineTrust offline, offline_trust(manifest));
   std::vector<LockedOut> found;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gate/object.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include "crypto/crypto.h"
 #include "gate.skel.h"
 #include "gate/guard.h"
+#include "gate/links.h"
 #include "gate/pins.h"
 
 namespace bpfgate::gate {
@@ -72,6 +74,7 @@ std::vector<std::string> programs_for(const Kernel& kernel) {
                                        "guard_rename",    "guard_setattr", "guard_mount",  "guard_move_mount",
                                        "guard_umount",    "guard_remount", "guard_key",    "gate_setxattr",
                                        "gate_removexattr"};
+  programs.emplace_back(kernel.load_hook_has_kernel_argument ? "guard_load" : "guard_load_3");
   if (kernel.has_post_xattr_hooks) {
     programs.emplace_back("gate_post_setxattr");
     programs.emplace_back("gate_post_removexattr");
@@ -130,29 +133,32 @@ Result<> Object::attach(const std::string& program, const std::filesystem::path&
   return {};
 }
 
-Result<> Object::pin_maps(const std::filesystem::path& pin_directory) {
-  struct {
-    const char* name;
-    bpf_map* map;
-  } pins[] = {
-      {"about", skeleton_->maps.rodata_about}, {"active", skeleton_->maps.data_active},
-      {"policies", skeleton_->maps.policies},  {"signers", skeleton_->maps.signers},
-      {"grants", skeleton_->maps.grants},      {"digests", skeleton_->maps.digests},
-      {"counters", skeleton_->maps.counters},  {"events", skeleton_->maps.events},
-      {"sealed", skeleton_->maps.data_sealed}, {"authorities", skeleton_->maps.authorities},
-      {"guarded", skeleton_->maps.guarded},
-  };
-  for (const auto& pin : pins) {
-    if (bpf_map__pin(pin.map, map_path(pin_directory, pin.name).c_str()) != 0)
-      return libbpf_failure(std::string("pin map ") + pin.name);
+Result<> Object::bind_maps() {
+  bpf_program* anchor = bpf_object__find_program_by_name(skeleton_->obj, anchor_program);
+  for (const bpf_map* map :
+       {skeleton_->maps.rodata_about, skeleton_->maps.data_active, skeleton_->maps.data_sealed,
+        skeleton_->maps.policies, skeleton_->maps.signers, skeleton_->maps.grants, skeleton_->maps.digests,
+        skeleton_->maps.authorities, skeleton_->maps.counters, skeleton_->maps.guarded, skeleton_->maps.events}) {
+    if (bpf_prog_bind_map(bpf_program__fd(anchor), bpf_map__fd(map), nullptr) != 0)
+      return libbpf_failure(std::string("bind map ") + bpf_map__name(map));
   }
   return {};
 }
 
+Result<> Object::detach_sysctl() {
+  TRY_ASSIGN(std::vector<uint32_t> programs, attached_sysctl(bpf_map__fd(skeleton_->maps.guarded)));
+  return gate::detach_sysctl(programs);
+}
+
 Result<> Object::guard(const std::filesystem::path& pin_directory) {
-  std::vector<gate_object> objects;
+  std::vector<Guarded> objects;
+  const auto& maps = skeleton_->maps;
+  const bpf_map* internal[] = {maps.tasks, maps.verdicts, maps.scratch, maps.bss, maps.rodata};
   bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) TRY(append_map(bpf_map__fd(map), objects));
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    bool is_internal = std::find(std::begin(internal), std::end(internal), map) != std::end(internal);
+    TRY(append_map(bpf_map__fd(map), is_internal ? GATE_FOR_NOBODY : GATE_FOR_ADMINISTRATORS, objects));
+  }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     if (bpf_program__fd(program) >= 0) TRY(append_program(bpf_program__fd(program), objects));

@@ -36,11 +36,14 @@ class Object {
   [[nodiscard]] PolicyMaps policy_maps() const;
   // Attaches `program` and pins the link.
   Result<> attach(const std::string& program, const std::filesystem::path& pin_directory);
-  Result<> pin_maps(const std::filesystem::path& pin_directory);
+  // Makes every map that user space needs reachable from one program's link (gate/links.h).
+  Result<> bind_maps();
   // From now on only administrators reach this object's maps, programs and links, the pins in `pin_directory`, and what
   // is mounted on the way there. Nobody can add to that later, or take from it. Undone by remove_pins() and
   // detach_sysctl().
   Result<> guard(const std::filesystem::path& pin_directory);
+  // Takes back what guard() has attached and no link holds.
+  Result<> detach_sysctl();
 
  private:
   struct Deleter {

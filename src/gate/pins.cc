@@ -2,16 +2,21 @@
 #include "gate/pins.h"
 
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <mntent.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -25,13 +30,33 @@ namespace fs = std::filesystem;
 
 constexpr const char* lock_file = "/run/bpfgate.lock";
 
-std::vector<fs::path> entries_of(const fs::path& directory) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
-    entries.push_back(it->path());
-  std::sort(entries.begin(), entries.end());
-  return entries;
+// What is not crossed on the way: neither a mount, a bind mount of another gate's pins among them, nor a symbolic link.
+Result<UniqueFd> open_below(int directory, const char* name, const fs::path& path) {
+  open_how how = {};
+  how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
+  UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, directory, name, &how, sizeof(how))));
+  if (fd || errno == ENOENT) return fd;
+  if (errno != EXDEV && errno != ELOOP) return fail_errno("open " + (path / name).string());
+  return fail(ErrorKind::Refused, (path / name).string() + " is a mount point or a link, not a gate's directory",
+              "Name the directory that the gate was loaded into.");
+}
+
+struct DirectoryDeleter {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+std::vector<std::string> names_in(int directory) {
+  std::vector<std::string> names;
+  UniqueFd copy(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  std::unique_ptr<DIR, DirectoryDeleter> stream(::fdopendir(copy.get()));
+  if (!stream) return names;
+  (void)copy.release();
+  while (const dirent* entry = ::readdir(stream.get()))
+    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
+      names.emplace_back(entry->d_name);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 constexpr const char* become_administrator = "Sign and seal bpfgate itself, and give its signer the grant \"admin\".";
@@ -52,20 +77,6 @@ Result<std::vector<uint32_t>> programs_present() {
   return ids;
 }
 
-Result<UniqueFd> open_pin(const fs::path& path) {
-  UniqueFd fd(bpf_obj_get(path.c_str()));
-  if (fd) return fd;
-  return refusal_or_errno("open", path);
-}
-
-Result<> remove_directory_with_entries(const fs::path& directory) {
-  for (const fs::path& entry : entries_of(directory)) {
-    if (::unlink(entry.c_str()) != 0 && errno != ENOENT) return refusal_or_errno("unlink", entry);
-  }
-  if (::rmdir(directory.c_str()) != 0 && errno != ENOENT) return refusal_or_errno("rmdir", directory);
-  return {};
-}
-
 }  // namespace
 
 bool is_there(const fs::path& path) {
@@ -79,8 +90,6 @@ bool is_there(const fs::path& path) {
 fs::path link_path(const fs::path& pin_directory, const std::string& program) {
   return pin_directory / "links" / program;
 }
-
-fs::path map_path(const fs::path& pin_directory, const std::string& map) { return pin_directory / "maps" / map; }
 
 fs::path find_pins(const fs::path& pin_directory) {
   if (is_there(pin_directory)) return pin_directory;
@@ -102,28 +111,66 @@ Result<> check_is_bpffs(const fs::path& directory) {
 }
 
 Result<> make_pin_directories(const fs::path& pin_directory) {
-  for (const fs::path& directory : {pin_directory, pin_directory / "links", pin_directory / "maps"}) {
+  for (const fs::path& directory : {pin_directory, pin_directory / "links"}) {
     if (::mkdir(directory.c_str(), 0700) != 0) return fail_errno("mkdir " + directory.string());
   }
   return {};
 }
 
-std::vector<std::string> pinned_links(const fs::path& pin_directory) {
-  std::vector<std::string> names;
-  for (const fs::path& entry : entries_of(pin_directory / "links")) names.push_back(entry.filename());
-  return names;
+Result<std::optional<PinDirectory>> PinDirectory::open(const fs::path& pin_directory) {
+  UniqueFd top(::open(pin_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!top && errno == ENOENT) return std::nullopt;
+  if (!top) return fail_errno("open " + pin_directory.string());
+  TRY_ASSIGN(UniqueFd links, open_below(top.get(), "links", pin_directory));
+  return PinDirectory(pin_directory, std::move(top), std::move(links));
 }
 
-Result<std::vector<uint32_t>> pinned_programs(const fs::path& pin_directory) {
+std::vector<std::string> PinDirectory::names() const {
+  return links_ ? names_in(links_.get()) : std::vector<std::string>();
+}
+
+Result<UniqueFd> PinDirectory::open_link(const std::string& program) const {
+  struct bpf_obj_get_opts options = {};
+  options.sz = sizeof(options);
+  options.file_flags = BPF_F_PATH_FD;
+  options.path_fd = links_.get();
+  UniqueFd fd(bpf_obj_get_opts(program.c_str(), &options));
+  if (fd) return fd;
+  return refusal_or_errno("open", link_path(path_, program));
+}
+
+Result<std::vector<uint32_t>> PinDirectory::programs() const {
   std::vector<uint32_t> ids;
-  for (const std::string& name : pinned_links(pin_directory)) {
-    TRY_ASSIGN(UniqueFd link, open_link(pin_directory, name));
+  for (const std::string& name : names()) {
+    TRY_ASSIGN(UniqueFd link, open_link(name));
     bpf_link_info info = {};
     uint32_t size = sizeof(info);
     if (bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0) return fail_errno("describe link " + name);
     ids.push_back(info.prog_id);
   }
   return ids;
+}
+
+Result<> PinDirectory::lock() {
+  if (::flock(top_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+  return fail(ErrorKind::Failed, "another program holds the lock on " + path_.string(), "Wait until it has finished.");
+}
+
+// A directory is moved about by its path only: the last step goes by it, and what is not empty stays.
+Result<> PinDirectory::remove() {
+  for (const std::string& name : names()) {
+    if (::unlinkat(links_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+      return refusal_or_errno("unlink", link_path(path_, name));
+  }
+  if (::unlinkat(top_.get(), "links", AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return refusal_or_errno("rmdir", path_ / "links");
+  if (::rmdir(path_.c_str()) != 0 && errno != ENOENT) return refusal_or_errno("rmdir", path_);
+  return {};
+}
+
+std::vector<std::string> pinned_links(const fs::path& pin_directory) {
+  auto pins = PinDirectory::open(pin_directory);
+  return pins && *pins ? (*pins)->names() : std::vector<std::string>();
 }
 
 Result<> wait_until_gone(const std::vector<uint32_t>& programs) {
@@ -138,24 +185,6 @@ Result<> wait_until_gone(const std::vector<uint32_t>& programs) {
   }
   return fail(ErrorKind::Failed, "the pins are gone, but the gate is still attached: another process holds its links",
               "End that process: bpfgated, or whoever has descriptors named bpf_link in /proc/PID/fd.");
-}
-
-Result<> remove_link_pins(const fs::path& pin_directory) {
-  return remove_directory_with_entries(pin_directory / "links");
-}
-
-Result<> remove_pins(const fs::path& pin_directory) {
-  TRY(remove_link_pins(pin_directory));
-  TRY(remove_directory_with_entries(pin_directory / "maps"));
-  return remove_directory_with_entries(pin_directory);
-}
-
-Result<UniqueFd> open_map(const fs::path& pin_directory, const std::string& map) {
-  return open_pin(map_path(pin_directory, map));
-}
-
-Result<UniqueFd> open_link(const fs::path& pin_directory, const std::string& program) {
-  return open_pin(link_path(pin_directory, program));
 }
 
 Result<UniqueFd> lock_pins() {

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The gate's objects in bpffs: PIN_DIRECTORY/links/HOOK and PIN_DIRECTORY/maps/NAME.
+// The gate's links in bpffs: PIN_DIRECTORY/links/PROGRAM. Maps are not pinned: they are found by a link (gate/links.h).
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "gate_abi.h"
 
 namespace bpfgate::gate {
 
 std::filesystem::path link_path(const std::filesystem::path& pin_directory, const std::string& program);
-std::filesystem::path map_path(const std::filesystem::path& pin_directory, const std::string& map);
 
 // Whether there is anything of that name. Leaves errno alone.
 bool is_there(const std::filesystem::path& path);
@@ -27,25 +26,39 @@ Result<> check_is_bpffs(const std::filesystem::path& directory);
 
 Result<> make_pin_directories(const std::filesystem::path& pin_directory);
 
-// Names of the pinned links. An absent directory has none.
-std::vector<std::string> pinned_links(const std::filesystem::path& pin_directory);
+// A pin directory, held open: what is done to it is done to the one that was looked at, whatever its path leads to by
+// then. An administrator works for root, and root arranges mounts and symbolic links. Move-only.
+class PinDirectory {
+ public:
+  // nullopt where there is none. One that is put together by mounts or links is ErrorKind::Refused.
+  static Result<std::optional<PinDirectory>> open(const std::filesystem::path& pin_directory);
 
-// Ids of the programs that are attached by the pinned links.
-Result<std::vector<uint32_t>> pinned_programs(const std::filesystem::path& pin_directory);
+  // Names of the pinned links, sorted.
+  [[nodiscard]] std::vector<std::string> names() const;
+  // Where the gate refuses the caller it is ErrorKind::Refused.
+  [[nodiscard]] Result<UniqueFd> open_link(const std::string& program) const;
+  // Ids of the programs that are attached by the links.
+  [[nodiscard]] Result<std::vector<uint32_t>> programs() const;
+  // Unlinks every pin and the directories.
+  Result<> remove();
+  // One program at a time. The lock is the directory's, not its path's.
+  Result<> lock();
+
+ private:
+  PinDirectory(std::filesystem::path path, UniqueFd top, UniqueFd links)
+      : path_(std::move(path)), top_(std::move(top)), links_(std::move(links)) {}
+
+  std::filesystem::path path_;  // as it was called
+  UniqueFd top_;
+  UniqueFd links_;  // absent when a load was killed early
+};
 
 // Waits until none of these programs exists any more: the kernel detaches some time after the last reference to a link
 // has gone. ErrorKind::Failed after five seconds: somebody else holds one.
 Result<> wait_until_gone(const std::vector<uint32_t>& programs);
 
-// Unlinks every pin and the directories. Absent is success.
-Result<> remove_pins(const std::filesystem::path& pin_directory);
-Result<> remove_link_pins(const std::filesystem::path& pin_directory);
-
-// A descriptor of a pinned map. Where the gate refuses the caller it is ErrorKind::Refused.
-Result<UniqueFd> open_map(const std::filesystem::path& pin_directory, const std::string& map);
-
-// The same for a pinned link.
-Result<UniqueFd> open_link(const std::filesystem::path& pin_directory, const std::string& program);
+// Names of the pinned links. An absent directory has none.
+std::vector<std::string> pinned_links(const std::filesystem::path& pin_directory);
 
 // One program at a time changes what is pinned. The lock goes with the returned descriptor.
 Result<UniqueFd> lock_pins();

@@ -108,6 +108,7 @@ Result<Kernel> probe_kernel() {
   TRY(check_required(types.get()));
   Kernel kernel;
   kernel.bpf_hook_has_kernel_argument = hook_arity(types.get(), "bpf_lsm_bpf") == 4;
+  kernel.load_hook_has_kernel_argument = hook_arity(types.get(), "bpf_lsm_bpf_prog_load") == 4;
   kernel.has_post_xattr_hooks = hook_arity(types.get(), "bpf_lsm_inode_post_setxattr") == 5 &&
                                 hook_arity(types.get(), "bpf_lsm_inode_post_removexattr") == 2;
   for (const char* name : optional_functions) {

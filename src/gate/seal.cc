@@ -39,6 +39,11 @@ Result<> check_authorized(const manifest::Manifest& manifest, ByteView signature
   if (signature.empty())
     return fail(ErrorKind::Refused, "the gate is sealed: only a signed manifest changes it",
                 "Put the signature beside the manifest, as FILE.p7s: bpfgate manifest sign --key KEY --cert CERT FILE");
+  std::string name(current.name, ::strnlen(current.name, sizeof(current.name)));
+  if (manifest.name != name)
+    return fail(ErrorKind::Refused,
+                "/name: this is the policy \"" + manifest.name + "\", and the gate has \"" + name + "\"",
+                "Hosts with different policies take no orders meant for each other: sign one of this name.");
   if (manifest.sequence <= current.sequence)
     return fail(ErrorKind::Refused,
                 "/sequence: " + std::to_string(manifest.sequence) + " is not higher than " +

@@ -13,8 +13,8 @@
 namespace bpfgate::gate {
 
 // Signed is the manifest's canonical text, which has the content of certificates where the manifest has paths;
-// detached, PKCS#7, DER. An absent signature, one by nobody in `authorities`, or a sequence number that is not higher
-// than that of `current` is ErrorKind::Refused.
+// detached, PKCS#7, DER. An absent signature, one by nobody in `authorities`, another name than that of `current`, or a
+// number that is not higher than that of `current` is ErrorKind::Refused.
 Result<> check_authorized(const manifest::Manifest& manifest, ByteView signature, const gate_policy& current,
                           const std::vector<gate_authority>& authorities);
 

@@ -48,6 +48,7 @@ constexpr Id reason_ids[] = {
     {"guarded-mount", "9b2ece6f8efc5234a0aae6e022c5d18c"},
     {"guarded-key", "0a184a0dbc2456189524f7b48ca41023"},
     {"guarded-sysctl", "2c0ad69ebe0251dba67646ca81b6372f"},
+    {"guarded-hook", "147307eb9719532e85c6ad31549d503a"},
 };
 
 struct NoticeId {

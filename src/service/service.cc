@@ -112,10 +112,10 @@ class Service {
   Result<> open_maps() {
     int link = links_.front().fd.get();
     for (const gate::Link& candidate : links_)
-      if (candidate.program == "guard_umount") link = candidate.fd.get();
-    TRY_ASSIGN(counters_, gate::map_of_link(link, "counters"));
-    TRY_ASSIGN(seal_, gate::map_of_link(link, gate::seal_map));
-    TRY_ASSIGN(UniqueFd events, gate::map_of_link(link, "events"));
+      if (candidate.program == gate::anchor_program) link = candidate.fd.get();
+    TRY_ASSIGN(counters_, gate::map_of_link(link, gate::maps::counters));
+    TRY_ASSIGN(seal_, gate::map_of_link(link, gate::maps::sealed));
+    TRY_ASSIGN(UniqueFd events, gate::map_of_link(link, gate::maps::events));
     TRY_ASSIGN(reader_, gate::EventReader::create(std::move(events), [this](const gate::Event& event) {
                  ++reasons_[event.reason];
                  log(event);

@@ -52,9 +52,10 @@ table() {
   row "bpftool by ld.so" "linker is no loader" "list programs" "$1" "$linker" "$bpftool" prog list
 }
 
-headline "Keys: one for loaders, one for libraries"
+headline "Keys: for loaders, for libraries, for bpfgate itself"
 make_key loaders
 make_key libraries
+make_key admins
 make_key strangers
 ls "$keys"
 
@@ -66,7 +67,9 @@ linker=$(libraries_of "$bpftool" | grep ld-linux)
 headline "Sign Debian's bpftool and bpftrace, and bpfgate itself, with every library they map"
 own=$(command -v bpfgate)
 bpfgate sign --key "$keys/loaders.key" --cert "$keys/loaders.pem" --with-libraries --library-key "$keys/libraries.key" \
-  --library-cert "$keys/libraries.pem" "$bpftool" "$bpftrace" "$own" || die "sign"
+  --library-cert "$keys/libraries.pem" "$bpftool" "$bpftrace" || die "sign"
+bpfgate sign --key "$keys/admins.key" --cert "$keys/admins.pem" --with-libraries --library-key "$keys/libraries.key" \
+  --library-cert "$keys/libraries.pem" "$own" || die "sign bpfgate"
 sign_as loaders loader open-bpftool
 sign_as strangers loader stranger-bpftool
 

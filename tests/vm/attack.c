@@ -9,6 +9,7 @@
  *   2  the verb could not be carried out, which proves nothing
  *   3  it failed with another errno, which proves nothing either
  */
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -66,10 +67,6 @@ static int verb_map_by_id_to_read(char** arguments) {
   return reached(by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], BPF_F_RDONLY));
 }
 
-static int verb_map_by_path(char** arguments) { return reached(by_path(arguments[0], 0)); }
-
-static int verb_map_by_path_to_read(char** arguments) { return reached(by_path(arguments[0], BPF_F_RDONLY)); }
-
 /* Gets one, makes a file to say so, and keeps it until it is killed. */
 static int verb_hold_map(char** arguments) {
   long map = by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0);
@@ -90,7 +87,7 @@ static int verb_map_in_map(char** arguments) {
 
 /* The ring buffer's pages: whoever has them takes events away. */
 static int verb_map_pages(char** arguments) {
-  long map = by_path(arguments[0], 0);
+  long map = by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0);
 
   if (map < 0) return reached(map);
   return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, (int)map, 0) == MAP_FAILED ? give_up("mmap") : allowed;
@@ -165,14 +162,47 @@ static int verb_exchange(char** arguments) {
 static int verb_umount(char** arguments) { return status_of(umount2(arguments[0], 0)); }
 static int verb_umount_lazily(char** arguments) { return status_of(umount2(arguments[0], MNT_DETACH)); }
 
+static int enter_namespace(unsigned long propagation) {
+  return unshare(CLONE_NEWNS) || (propagation && mount(NULL, "/", NULL, MS_REC | propagation, NULL));
+}
+
+/* Where mounts are shared, which is systemd's default, unmounting is passed on to the namespace it came from. */
 static int verb_umount_in_namespace(char** arguments) {
-  if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) return give_up("unshare");
-  return status_of(umount2(arguments[0], MNT_DETACH));
+  return enter_namespace(0) ? give_up("unshare") : status_of(umount2(arguments[0], MNT_DETACH));
+}
+
+/* A copy of its own, as containers have it: nobody else's business. */
+static int verb_umount_private_copy(char** arguments) {
+  return enter_namespace(MS_PRIVATE) ? give_up("unshare") : status_of(umount2(arguments[0], MNT_DETACH));
+}
+
+/* A directory that is no mount point any more here is removed, and what is mounted on it elsewhere goes with it. */
+static int verb_remove_mount_point(char** arguments) {
+  if (enter_namespace(MS_PRIVATE) || umount2(arguments[0], MNT_DETACH)) return give_up("umount");
+  return status_of(rmdir(arguments[0]));
+}
+
+static int verb_rename_mount_point(char** arguments) {
+  char name[256];
+
+  if (enter_namespace(MS_PRIVATE) || umount2(arguments[0], MNT_DETACH)) return give_up("umount");
+  snprintf(name, sizeof(name), "%s.moved", arguments[0]);
+  return status_of(rename(arguments[0], name));
+}
+
+/* A tree, with all that is mounted in it, mounted once more and unmounted again. */
+static int verb_bind_tree_and_umount(char** arguments) {
+  if (mount(arguments[0], arguments[1], NULL, MS_BIND | MS_REC, NULL)) return give_up("bind");
+  return status_of(umount2(arguments[1], MNT_DETACH));
 }
 
 static int verb_mount_over(char** arguments) { return status_of(mount("none", arguments[0], "tmpfs", 0, NULL)); }
 
 static int verb_bind_over(char** arguments) { return status_of(mount("/tmp", arguments[0], NULL, MS_BIND, NULL)); }
+
+static int verb_bind(char** arguments) {
+  return status_of(mount(arguments[0], arguments[1], NULL, MS_BIND, NULL));
+}
 
 static int verb_remount(char** arguments) {
   return status_of(mount(NULL, arguments[0], NULL, MS_REMOUNT | MS_RDONLY, NULL));
@@ -313,11 +343,38 @@ static int verb_make_decoys(char** arguments) {
   return print_id(map, "map") || print_id(program, "program") || print_id(link, "link") ? could_not_try : allowed;
 }
 
-/* The id of what is pinned at a path. */
-static int verb_id(char** arguments) {
-  long fd = by_path(arguments[1], 0);
+/* A program that replaces what a kernel function answers. Loading it is enough to show that it could be attached. */
+static int verb_load_modify_return(char** arguments) {
+  struct bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+  union bpf_attr load = {.prog_type = BPF_PROG_TYPE_TRACING,
+                         .expected_attach_type = BPF_MODIFY_RETURN,
+                         .insns = (uintptr_t)code,
+                         .insn_cnt = 2,
+                         .license = (uintptr_t)"GPL"};
+  int id = libbpf_find_vmlinux_btf_id(arguments[0], BPF_MODIFY_RETURN);
 
-  return fd < 0 ? reached(fd) : print_id(fd, arguments[0]);
+  if (id < 0) return give_up(arguments[0]);
+  load.attach_btf_id = (uint32_t)id;
+  return status_of(bpf(BPF_PROG_LOAD, &load));
+}
+
+/* A program on sysctls, which could overrule another one. */
+static int verb_load_sysctl_program(char** arguments) {
+  struct bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1}, {.code = BPF_JMP | BPF_EXIT}};
+  union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_SYSCTL,
+                         .expected_attach_type = BPF_CGROUP_SYSCTL,
+                         .insns = (uintptr_t)code,
+                         .insn_cnt = 2,
+                         .license = (uintptr_t)"GPL"};
+
+  (void)arguments;
+  return status_of(bpf(BPF_PROG_LOAD, &load));
+}
+
+/* The control beside them. */
+static int verb_load_tracepoint_program(char** arguments) {
+  (void)arguments;
+  return status_of(load_program());
 }
 
 static const struct {
@@ -326,15 +383,16 @@ static const struct {
   int (*run)(char** arguments);
 } verbs[] = {
     {"attach-to-program", 1, verb_attach_to_program},
+    {"bind", 2, verb_bind},
     {"bind-map", 1, verb_bind_map},
     {"bind-over", 1, verb_bind_over},
+    {"bind-tree-and-umount", 2, verb_bind_tree_and_umount},
     {"chmod", 1, verb_chmod},
     {"chown", 1, verb_chown},
     {"clone-mount", 2, verb_clone_mount},
     {"detach-link", 1, verb_detach_link},
     {"exchange", 2, verb_exchange},
     {"hold-map", 2, verb_hold_map},
-    {"id", 2, verb_id},
     {"key-add", 1, verb_key_add},
     {"key-chown", 1, verb_key_chown},
     {"key-clear", 1, verb_key_clear},
@@ -349,11 +407,12 @@ static const struct {
     {"key-timeout", 1, verb_key_timeout},
     {"key-unlink", 1, verb_key_unlink},
     {"link-by-id", 1, verb_link_by_id},
+    {"load-modify-return", 1, verb_load_modify_return},
+    {"load-sysctl-program", 0, verb_load_sysctl_program},
+    {"load-tracepoint-program", 0, verb_load_tracepoint_program},
     {"make-decoys", 1, verb_make_decoys},
     {"map-by-id", 1, verb_map_by_id},
     {"map-by-id-to-read", 1, verb_map_by_id_to_read},
-    {"map-by-path", 1, verb_map_by_path},
-    {"map-by-path-to-read", 1, verb_map_by_path_to_read},
     {"map-in-map", 1, verb_map_in_map},
     {"map-pages", 1, verb_map_pages},
     {"mount-over", 1, verb_mount_over},
@@ -361,12 +420,15 @@ static const struct {
     {"move-mount-by-name", 2, verb_move_mount_by_name},
     {"program-by-id", 1, verb_program_by_id},
     {"remount", 1, verb_remount},
+    {"remove-mount-point", 1, verb_remove_mount_point},
     {"rename", 2, verb_rename},
+    {"rename-mount-point", 1, verb_rename_mount_point},
     {"rmdir", 1, verb_rmdir},
     {"switch-ftrace-off", 0, verb_switch_ftrace_off},
     {"umount", 1, verb_umount},
     {"umount-in-namespace", 1, verb_umount_in_namespace},
     {"umount-lazily", 1, verb_umount_lazily},
+    {"umount-private-copy", 1, verb_umount_private_copy},
     {"unlink", 1, verb_unlink},
     {"update-link", 2, verb_update_link},
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A manifest as the records that the BPF programs read.
 #include <catch2/catch_test_macros.hpp>
+#include <cstring>
 
 #include "base/io.h"
 #include "gate/gate.h"
@@ -174,6 +175,7 @@ TEST_CASE("a sealed gate takes orders from the signers of manifests it knows, an
   auto manifest = sample();
   gate_policy current = {};
   current.sequence = 6;
+  std::strcpy(current.name, "sample");
   Bench bench;
   bench.make_signer("policy");
   bench.make_signer("stranger");
@@ -194,6 +196,9 @@ TEST_CASE("a sealed gate takes orders from the signers of manifests it knows, an
   CHECK_FALSE(check(sign("stranger")));
   CHECK_FALSE(check(as_bytes("garbage")));
   CHECK_FALSE(gate::check_authorized(manifest, good, current, {}));
+  std::strcpy(current.name, "another");
+  CHECK_FALSE(check(good));
+  std::strcpy(current.name, "sample");
   current.sequence = 7;
   auto replayed = check(good);
   REQUIRE_FALSE(replayed);

@@ -19,6 +19,7 @@ cp "$attack" unsigned
 write_manifest audit.json audit 1
 write_manifest enforce2.json enforce 2
 cp "$(command -v witness)" unsigned-witness
+witness_copy=$work/witness
 signed_copy "$(command -v witness)" witness
 mkdir -p "$other" "$work/target"
 
@@ -32,6 +33,7 @@ remove_decoys() {
 }
 make_decoys() {
   remove_decoys
+  mkdir -p "$other" "$work/target"
   ./loader make-decoys $decoy >decoys.env || die "make-decoys"
   mount -t bpf bpf "$other" || die "mount -t bpf"
   mkdir "$other/directory"
@@ -52,7 +54,8 @@ decoy_of() {
   command=${command//@map_id/$(id_in map decoys.env)}
   command=${command//@program_id/$(id_in program decoys.env)}
   command=${command//@link_id/$(id_in link decoys.env)}
-  command=${command//@map_pin/$decoy/map}
+  command=${command//@ring_id/$(id_in map decoys.env)}
+  command=${command//@mount_point/$other}
   command=${command//@pin/$decoy/link}
   command=${command//@empty/$other/directory}
   command=${command//@directory/$decoy}
@@ -65,7 +68,8 @@ gate_of() {
   command=${command//@map_id/$(id_in map gate.env)}
   command=${command//@program_id/$(id_in program gate.env)}
   command=${command//@link_id/$(id_in link gate.env)}
-  command=${command//@map_pin/$pins/maps/events}
+  command=${command//@ring_id/$(id_in ring gate.env)}
+  command=${command//@mount_point//sys}
   command=${command//@pin/$pins/links/gate_bpf*}
   command=${command//@empty/$pins/links}
   command=${command//@directory/$pins}
@@ -76,8 +80,7 @@ gate_of() {
 
 attack "descriptor of a map by its id" "./loader map-by-id @map_id"
 attack "descriptor of a map by its id, to read only" "./loader map-by-id-to-read @map_id"
-attack "descriptor of a map by its pin" "./loader map-by-path @map_pin"
-attack "the ring buffer's pages" "./loader map-pages @map_pin"
+attack "the ring buffer's pages" "./loader map-pages @ring_id"
 attack "descriptor of a program by its id" "./loader program-by-id @program_id"
 attack "another map bound to a program" "./loader bind-map @program_id"
 attack "a program attached to a program" "./loader attach-to-program @program_id"
@@ -92,7 +95,7 @@ attack "a pin made everybody's" "./unsigned chmod @pin"
 attack "a directory of pins made everybody's" "./unsigned chmod @directory"
 attack "a pin given away" "./unsigned chown @pin"
 attack "the file system unmounted lazily" "./unsigned umount-lazily @fs"
-attack "the file system unmounted lazily in another mount namespace" "./unsigned umount-in-namespace @fs"
+attack "a directory on the way removed in another mount namespace" "./unsigned remove-mount-point @mount_point"
 attack "another file system mounted over it" "./unsigned mount-over @fs"
 attack "another file system mounted over the pins" "./unsigned mount-over @directory"
 attack "a directory bound over the pins" "./unsigned bind-over @directory"
@@ -137,10 +140,11 @@ on_the_gate() {
 # While the gate only audits, everybody may look.
 describe_gate() {
   bpftool map list | sed -n 's/^\([0-9]*\):.*name policies .*/map=\1/p' >gate.env
+  bpftool map list | sed -n 's/^\([0-9]*\):.*name events .*/ring=\1/p' >>gate.env
   bpftool prog list | sed -n 's/^\([0-9]*\):.*name gate_bpf.*/program=\1/p' >>gate.env
   bpftool link list | sed -n "s/^\([0-9]*\):.*prog $(id_in program gate.env) .*/link=\1/p" >>gate.env
   bpftool link list >links.txt
-  [ "$(grep -c = gate.env)" = 3 ] || die "ids of the gate: $(cat gate.env links.txt)"
+  [ "$(grep -c = gate.env)" = 4 ] || die "ids of the gate: $(cat gate.env links.txt)"
 }
 describe_keys() {
   gate_ring=$((16#$(awk '/keyring.*bpfgate:loaders:/ { print $1 }' /proc/keys)))
@@ -150,6 +154,8 @@ describe_keys() {
 # --- Without a gate.
 on_decoys baseline
 attempt "baseline: LSM programs switched off with ftrace: allowed" 0 "./unsigned switch-ftrace-off"
+attempt "baseline: a program that replaces what security_bpf() answers: allowed" 0 "./loader load-modify-return security_bpf"
+attempt "baseline: a program on sysctls: allowed" 0 "./loader load-sysctl-program"
 
 # --- Auditing: nothing is refused, and it is said what would be.
 load_gate audit.json
@@ -174,6 +180,24 @@ attempt "gate: a link got from its pin, and detached: denied" 1 "./loader detach
 attempt "gate: a link got from its pin, and updated: denied" 1 \
   "./loader update-link $(ls -d $pins/links/gate_bpf*) $decoy/program"
 
+# --- From beside it.
+# As under systemd: what is mounted in one namespace is mounted in others.
+mount --make-rshared / || die "make-rshared"
+mkdir -p tree "$work/target"
+attempt "gate: the file system unmounted lazily in another mount namespace: denied" 1 "./unsigned umount-in-namespace /sys/fs/bpf"
+attempt "control: a file system of one's own unmounted in another mount namespace: allowed" 0 \
+  "./unsigned umount-in-namespace $other"
+attempt "gate: everything mounted once more and unmounted lazily: denied" 1 "./unsigned bind-tree-and-umount / $work/target"
+while umount -l "$work/target" 2>/dev/null; do :; done
+mount -t tmpfs none tree && mkdir tree/below && mount -t tmpfs none tree/below || die "tree"
+attempt "control: another tree mounted once more and unmounted lazily: allowed" 0 \
+  "./unsigned bind-tree-and-umount $work/tree $work/target"
+mount --make-rprivate / || die "make-rprivate"
+attempt "control: a private copy of the file system unmounted: allowed" 0 "./unsigned umount-private-copy /sys/fs/bpf"
+attempt "gate: a program that replaces what security_bpf() answers: denied" 1 "./loader load-modify-return security_bpf"
+attempt "gate: a program on sysctls: denied" 1 "./loader load-sysctl-program"
+attempt "control: a program on tracepoints: allowed" 0 "./loader load-tracepoint-program"
+
 # --- What that did to the gate: nothing.
 expect_status 0 "the gate is complete" bpfgate gate status
 expect_status 1 "an unsigned program is refused" "$work/unsigned-witness" call
@@ -183,7 +207,7 @@ sign_as loaders loader late
 seal late
 expect_status 0 "a loader signed just now is allowed" ./late call
 bpfgate events >events.txt
-for reason in map program link pin mount key sysctl; do
+for reason in map program link pin mount key sysctl hook; do
   expect_output " refused guarded-$reason " "guarded-$reason is reported" cat events.txt
 done
 
@@ -194,7 +218,21 @@ expect_status 1 "moved elsewhere, the gate still refuses" "$work/unsigned-witnes
 expect_status 0 "moved elsewhere, the gate is found" bpfgate gate status
 ./unsigned move-mount-by-name "$work/elsewhere" /sys/fs/bpf || fail "the mount was not moved back"
 
+# --- Root can take the keyrings' last link away, by what holds it. That costs new files their verdict, and allows none.
+keyctl clear @u
+cp "$(command -v witness)" later
+sign_as loaders loader later
+seal later
+for _ in $(seq 50); do grep -q bpfgate:loaders: /proc/keys || break; sleep 0.1; done
+expect_status 1 "without keyrings: a loader signed just now is refused" ./later call
+expect_status 0 "without keyrings: one that was verified is allowed" "$witness_copy" call
+make_decoys
+attempt "without keyrings: the gate is still guarded: denied" 1 "./loader map-by-id $(id_in map gate.env)"
+
 # --- An administrator gets through.
+write_manifest enforce3.json enforce 3
+expect_status 0 "the administrator updates it" bpfgate gate update --manifest enforce3.json
+expect_status 0 "the loader signed just now is allowed" ./later call
 expect_status 0 "the administrator unloads it" bpfgate gate unload
 attempt "unloaded: LSM programs switched off with ftrace: allowed" 0 "./unsigned switch-ftrace-off"
 remove_decoys

@@ -38,6 +38,16 @@ manifest enforce-again enforce 8 policy
 manifest off-unsigned off 9
 manifest off-older off 8 policy
 manifest off off 9 policy
+manifest renamed enforce 6
+sed -i 's/"name": "test"/"name": "other"/' renamed.json
+bpfgate manifest sign --key keys/policy.key --cert keys/policy.pem renamed.json >/dev/null || die "manifest sign renamed"
+mv keys/policy.pem policy.pem.kept
+write_manifest authorless.json enforce 6
+mv policy.pem.kept keys/policy.pem
+sed 's/"grant": "admin"/"grant": "full"/; s/"sequence": 6/"sequence": 6/' next.json >adminless.json
+for name in authorless adminless; do
+  bpfgate manifest sign --key keys/policy.key --cert keys/policy.pem $name.json >/dev/null || die "manifest sign $name"
+done
 # Signed, and then another certificate put where the manifest has a path.
 mkdir swapped
 cp -r keys swapped/
@@ -88,6 +98,30 @@ refused "unloading" bpfgate gate unload
 refused "unloading by an update's manifest" bpfgate gate unload --manifest next.json
 refused "unloading by an unsigned manifest" bpfgate gate unload --manifest off-unsigned.json
 refused "an update to no mode at all" bpfgate gate update --manifest off.json
+refused "a manifest of another name" bpfgate gate update --manifest renamed.json
+refused "a manifest without a signer of manifests" bpfgate gate update --manifest authorless.json
+refused "a manifest that locks bpfgate out" bpfgate gate update --manifest adminless.json
+
+# --- Root leads an administrator astray, with directories that are not what they seem.
+pins=/sys/fs/bpf/bpfgate
+before=$(ls $pins/links)
+mkdir /sys/fs/bpf/x-loading
+ln -s $pins/links /sys/fs/bpf/x-loading/links
+refused "a leftover whose links are the gate's, by a symbolic link" bpfgate gate unload --pin-directory /sys/fs/bpf/x
+mkdir /sys/fs/bpf/y-loading
+./holder bind $pins /sys/fs/bpf/y-loading || fail "bind"
+refused "a leftover that is the gate, bound there" bpfgate gate unload --pin-directory /sys/fs/bpf/y
+expect_output 'a gate in use' "it says so" bpfgate gate unload --pin-directory /sys/fs/bpf/y
+mkdir -p /sys/fs/bpf/z/links
+./holder bind $pins/links /sys/fs/bpf/z/links || fail "bind"
+refused "a gate whose links are bound there" bpfgate gate unload --pin-directory /sys/fs/bpf/z
+expect_output 'is a mount point or a link' "it says so" bpfgate gate unload --pin-directory /sys/fs/bpf/z
+[ "$(ls $pins/links)" = "$before" ] && pass "every pin is there" || fail "pins: $(ls $pins/links)"
+expect_status 0 "a second gate is loaded beside it" bpfgate gate load --manifest audit.json --pin-directory /sys/fs/bpf/second
+expect_status 1 "the sealed one still guards ftrace" "$work/holder" switch-ftrace-off
+expect_status 0 "the second gate is unloaded" bpfgate gate unload --pin-directory /sys/fs/bpf/second
+expect_status 1 "the sealed one still guards ftrace, the second being gone" "$work/holder" switch-ftrace-off
+expect_status 1 "and still refuses" ./unsigned call
 expect_output '"sequence": 5' "nothing was changed" bpfgate gate status --json
 expect_status 1 "an unsigned program is refused" ./unsigned call
 expect_status 0 "a signed manifest with a higher number is good" bpfgate gate update --manifest next.json
@@ -95,6 +129,13 @@ refused "the same manifest once more" bpfgate gate update --manifest next.json
 expect_status 0 "a signed manifest leads back to audit" bpfgate gate update --manifest audit-again.json
 expect_status 0 "auditing, an unsigned program is allowed" ./unsigned call
 expect_status 1 "auditing, but sealed: the maps are out of reach" "$unsigned_bpfgate" gate status
+bpfgate events --follow >/dev/null & follower=$!
+./loader wait never & other=$!
+sleep 2
+expect_status 1 "auditing, but sealed: an administrator's descriptors are out of reach" "$witness" pidfd-getfd-of $follower
+expect_status 0 "auditing: anybody else's are not" "$witness" pidfd-getfd-of $other
+kill $follower $other
+wait $follower $other 2>/dev/null
 expect_status 0 "and forth to enforce" bpfgate gate update --manifest enforce-again.json
 expect_status 1 "an unsigned program is refused again" ./unsigned call
 refused "unloading by a manifest that is not newer" bpfgate gate unload --manifest off-older.json

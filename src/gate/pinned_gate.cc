@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "gate/pinned_gate.h"
+
+#include <bpf/bpf.h>
+
+#include "gate/guard.h"
+#include "gate/links.h"
+
+namespace bpfgate::gate {
+namespace {
+
+Result<gate_about> read_about(int link) {
+  TRY_ASSIGN(UniqueFd map, map_of_link(link, maps::about));
+  gate_about about = {};
+  uint32_t key = 0;
+  if (bpf_map_lookup_elem(map.get(), &key, &about) != 0) return fail_errno("read map about");
+  if (about.abi_version != GATE_ABI_VERSION)
+    return fail(ErrorKind::Failed,
+                "the gate in the kernel has ABI " + std::to_string(about.abi_version) + ", this program knows " +
+                    std::to_string(GATE_ABI_VERSION),
+                "Use the bpfgate that loaded it.");
+  return about;
+}
+
+}  // namespace
+
+Result<std::optional<PinnedGate>> PinnedGate::find(const std::filesystem::path& pin_directory) {
+  TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(find_pins(pin_directory)));
+  if (!pins) return std::nullopt;
+  PinnedGate gate(*std::move(pins));
+  TRY(gate.open_maps());
+  return gate;
+}
+
+Result<PinnedGate> PinnedGate::open(const std::filesystem::path& pin_directory) {
+  TRY_ASSIGN(std::optional<PinnedGate> gate, find(pin_directory));
+  if (!gate) return fail(ErrorKind::Failed, "no gate is loaded", "Load one with bpfgate gate load --manifest FILE.");
+  return *std::move(gate);
+}
+
+Result<> PinnedGate::open_maps() {
+  TRY_ASSIGN(anchor_, pins_.open_link(anchor_program));
+  int link = anchor_.get();
+  TRY_ASSIGN(about_, read_about(link));
+  TRY_ASSIGN(active_, map_of_link(link, maps::active));
+  TRY_ASSIGN(policies_, map_of_link(link, maps::policies));
+  TRY_ASSIGN(signers_, map_of_link(link, maps::signers));
+  TRY_ASSIGN(grants_, map_of_link(link, maps::grants));
+  TRY_ASSIGN(digests_, map_of_link(link, maps::digests));
+  TRY_ASSIGN(authorities_, map_of_link(link, maps::authorities));
+  TRY_ASSIGN(sealed_, map_of_link(link, maps::sealed));
+  TRY_ASSIGN(counters_, map_of_link(link, maps::counters));
+  TRY_ASSIGN(guarded_, map_of_link(link, maps::guarded));
+  return {};
+}
+
+Result<> PinnedGate::lock() { return pins_.lock(); }
+
+Result<Seal> PinnedGate::seal() const { return read_seal(sealed_.get()); }
+
+Result<> PinnedGate::set_seal(uint64_t value) {
+  uint32_t key = 0;
+  if (bpf_map_update_elem(sealed_.get(), &key, &value, BPF_ANY) != 0) return fail_errno("write map sealed");
+  return {};
+}
+
+Result<> PinnedGate::check_access() const {
+  TRY(map_of_link(anchor_.get(), maps::sealed));
+  return {};
+}
+
+Result<> PinnedGate::remove_pins() {
+  TRY(pins_.remove());
+  anchor_.reset();
+  return {};
+}
+
+std::vector<std::string> PinnedGate::attached() const {
+  std::vector<std::string> names = pins_.names();
+  if (auto programs = attached_sysctl(guarded_.get()); programs && !programs->empty())
+    names.emplace_back(sysctl_program);
+  return names;
+}
+
+}  // namespace bpfgate::gate

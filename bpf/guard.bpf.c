@@ -33,7 +33,8 @@ int BPF_PROG(guard_map, struct bpf_map *map, fmode_t fmode, int ret)
 		return 0;
 	/* Marks and verdicts: what is written there while the gate only audits would count later on. */
 	if (reach != GATE_FOR_ADMINISTRATORS) {
-		guard_refuse(GATE_REASON_GUARDED_MAP);
+		if (!is_administrator())
+			guard_refuse(GATE_REASON_GUARDED_MAP);
 		return -ENOENT;
 	}
 	if (guard(GATE_REASON_GUARDED_MAP))

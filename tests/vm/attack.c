@@ -200,9 +200,7 @@ static int verb_mount_over(char** arguments) { return status_of(mount("none", ar
 
 static int verb_bind_over(char** arguments) { return status_of(mount("/tmp", arguments[0], NULL, MS_BIND, NULL)); }
 
-static int verb_bind(char** arguments) {
-  return status_of(mount(arguments[0], arguments[1], NULL, MS_BIND, NULL));
-}
+static int verb_bind(char** arguments) { return status_of(mount(arguments[0], arguments[1], NULL, MS_BIND, NULL)); }
 
 static int verb_remount(char** arguments) {
   return status_of(mount(NULL, arguments[0], NULL, MS_REMOUNT | MS_RDONLY, NULL));

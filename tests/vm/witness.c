@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * One verb per thing a process can do, or have done to it, before it calls bpf(2). Run signed and unsigned, it shows
- * what the gate makes of that. Exit status:
- *
- *   0  the call was allowed
- *   1  it was denied with EPERM, the errno the gate uses
- *   2  the verb could not be carried out, which proves nothing
- *   3  the call failed with another errno, which proves nothing either
+ * what the gate makes of that.
  */
-#include <errno.h>
+#include "witness.h"
+
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -26,38 +18,11 @@
 #include <sys/sendfile.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum { allowed = 0, denied = 1, could_not_try = 2, other_error = 3 };
+#include <time.h>
 
 #define page 4096
 
 extern char** environ;
-
-static int give_up(const char* what) {
-  fprintf(stderr, "witness: %s: %s\n", what, strerror(errno));
-  return could_not_try;
-}
-
-static int status_of(long result) {
-  if (result >= 0) return allowed;
-  if (errno == EPERM) return denied;
-  fprintf(stderr, "witness: bpf: %s\n", strerror(errno));
-  return other_error;
-}
-
-static long bpf(int command, union bpf_attr* attr) { return syscall(SYS_bpf, command, attr, sizeof(*attr)); }
-
-/* The cheapest question there is. That there is no program at all is an answer, too. */
-static int call_bpf(void) {
-  union bpf_attr attr = {};
-  long result = bpf(BPF_PROG_GET_NEXT_ID, &attr);
-
-  return result < 0 && errno == ENOENT ? allowed : status_of(result);
-}
 
 static int verb_call(char** arguments) {
   (void)arguments;
@@ -94,15 +59,6 @@ static int verb_unknown_command(char** arguments) {
 
   (void)arguments;
   return result < 0 && errno == EINVAL ? allowed : status_of(result);
-}
-
-static int wait_for(pid_t child) {
-  int status;
-
-  if (child < 0) return give_up("fork");
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return give_up("waitpid");
-  return WIFEXITED(status) ? WEXITSTATUS(status) : could_not_try;
 }
 
 static int verb_fork(char** arguments) {
@@ -221,6 +177,12 @@ static void* map_anonymous(int protection) { return mmap(NULL, page, protection,
 static int verb_map_anonymous(char** arguments) {
   (void)arguments;
   return map_anonymous(PROT_READ | PROT_EXEC) == MAP_FAILED ? give_up("mmap") : call_bpf();
+}
+
+static int verb_map_shared_anonymous(char** arguments) {
+  (void)arguments;
+  return mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? give_up("mmap")
+                                                                                                  : call_bpf();
 }
 
 static int verb_map_anonymous_as_data(char** arguments) {
@@ -351,6 +313,12 @@ static int verb_wait(char** arguments) {
   return call_bpf();
 }
 
+/* Has code of its own making when that happens, and says when. */
+static int verb_jit_and_wait(char** arguments) {
+  if (map_anonymous(PROT_READ | PROT_EXEC) == MAP_FAILED || puts("ready") < 0 || fflush(stdout)) return give_up("mmap");
+  return verb_wait(arguments);
+}
+
 /* Asks while waiting, too: the last answer counts. Writes "asked" once it has been answered for the first time. */
 static int verb_ask_and_wait(char** arguments) {
   int first = call_bpf();
@@ -369,123 +337,6 @@ static int verb_victim(char** arguments) {
   return call_bpf();
 }
 
-struct victim {
-  pid_t pid;
-  int to, from;
-};
-
-static int start_victim(struct victim* victim, char* program) {
-  int to[2], from[2];
-  char byte;
-
-  if (!program || pipe(to) || pipe(from)) return give_up("pipe");
-  victim->pid = fork();
-  if (victim->pid == 0) {
-    dup2(to[0], 0);
-    dup2(from[1], 1);
-    execl(program, program, "victim", NULL);
-    _exit(could_not_try);
-  }
-  victim->to = to[1];
-  victim->from = from[0];
-  return victim->pid > 0 && read(victim->from, &byte, 1) == 1 ? 0 : give_up("start the victim");
-}
-
-static int release_victim(struct victim* victim) {
-  return write(victim->to, "g", 1) == 1 ? wait_for(victim->pid) : give_up("release the victim");
-}
-
-/*
- * Where the attempt itself was refused, the victim must not have suffered by it: otherwise anybody could take a
- * loader's mark away. /proc answers EACCES for what ptrace answers EPERM.
- */
-static int outcome(struct victim* victim, int failed, const char* what) {
-  int error = failed ? errno : 0, status = release_victim(victim);
-
-  if (!failed) return status;
-  if (error == EPERM || error == EACCES) return status == allowed ? denied : could_not_try;
-  errno = error;
-  return give_up(what);
-}
-
-/* Left alone: the control beside the attacks below. */
-static int verb_watch(char** arguments) {
-  struct victim victim;
-  int failure = start_victim(&victim, arguments[0]);
-
-  return failure ? failure : release_victim(&victim);
-}
-
-static int verb_ptrace_attach(char** arguments) {
-  struct victim victim;
-  int failure = start_victim(&victim, arguments[0]), status;
-
-  if (failure) return failure;
-  if (ptrace(PTRACE_ATTACH, victim.pid, 0, 0)) return outcome(&victim, 1, "ptrace");
-  if (waitpid(victim.pid, &status, 0) < 0 || ptrace(PTRACE_DETACH, victim.pid, 0, 0)) return give_up("ptrace");
-  return release_victim(&victim);
-}
-
-static int verb_ptrace_seize(char** arguments) {
-  struct victim victim;
-  int failure = start_victim(&victim, arguments[0]);
-
-  if (failure) return failure;
-  return outcome(&victim, ptrace(PTRACE_SEIZE, victim.pid, 0, 0) != 0, "ptrace");
-}
-
-static int verb_write_memory_file(char** arguments) {
-  struct victim victim;
-  int failure = start_victim(&victim, arguments[0]);
-  char path[64];
-
-  if (failure) return failure;
-  snprintf(path, sizeof(path), "/proc/%d/mem", victim.pid);
-  return outcome(&victim, open(path, O_RDWR | O_CLOEXEC) < 0, path);
-}
-
-static int verb_write_memory(char** arguments) {
-  struct victim victim;
-  int failure = start_victim(&victim, arguments[0]);
-  char byte = 0;
-  struct iovec local = {&byte, 1}, remote = {environ, 1};
-
-  if (failure) return failure;
-  /* Whether there is such an address over there does not matter: the permission is asked for first. */
-  return outcome(&victim, process_vm_writev(victim.pid, &local, 1, &remote, 1, 0) < 0 && errno != EFAULT,
-                 "process_vm_writev");
-}
-
-/* Of a process that is there already. */
-static int verb_pidfd_getfd_of(char** arguments) {
-  int pidfd = (int)syscall(SYS_pidfd_open, atoi(arguments[0]), 0);
-
-  if (pidfd < 0) return give_up("pidfd_open");
-  return status_of(syscall(SYS_pidfd_getfd, pidfd, 1, 0));
-}
-
-static int verb_pidfd_getfd(char** arguments) {
-  struct victim victim;
-  int failure = start_victim(&victim, arguments[0]), pidfd;
-
-  if (failure) return failure;
-  pidfd = (int)syscall(SYS_pidfd_open, victim.pid, 0);
-  if (pidfd < 0) return give_up("pidfd_open");
-  return outcome(&victim, syscall(SYS_pidfd_getfd, pidfd, 1, 0) < 0, "pidfd_getfd");
-}
-
-/* Reading state is not writing memory: must cost nothing. */
-static int verb_read_maps(char** arguments) {
-  struct victim victim;
-  int failure = start_victim(&victim, arguments[0]), fd;
-  char path[64], byte;
-
-  if (failure) return failure;
-  snprintf(path, sizeof(path), "/proc/%d/maps", victim.pid);
-  fd = open(path, O_RDONLY | O_CLOEXEC);
-  return fd < 0 || read(fd, &byte, 1) != 1 ? give_up(path) : release_victim(&victim);
-}
-
 static int verb_traceme(char** arguments) {
   pid_t child = fork();
 
@@ -494,36 +345,61 @@ static int verb_traceme(char** arguments) {
   return wait_for(child);
 }
 
-/* Debugged from before its exec on; let go as soon as the kernel reports that. */
-static int verb_exec_traced(char** arguments) {
-  pid_t child = fork();
-  int status;
+/* Asks again and again: a witness of what many events at once lead to. Any answer but EPERM ends it. */
+static int verb_call_often(char** arguments) {
+  int i, status = denied;
 
-  if (child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, 0, 0)) _exit(could_not_try);
-    execv(arguments[0], arguments);
-    _exit(could_not_try);
-  }
-  if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFSTOPPED(status) || ptrace(PTRACE_DETACH, child, 0, 0))
-    return give_up("exec under ptrace");
-  return wait_for(child);
+  for (i = atoi(arguments[0]); i > 0 && status == denied; i--) status = call_bpf();
+  return status;
 }
 
-static const struct {
-  const char* name;
-  int (*run)(char** arguments);
-} verbs[] = {
+static pid_t start(char* program) {
+  char* words[] = {program, "call", NULL};
+  pid_t child = -1;
+
+  return posix_spawn(&child, program, NULL, NULL, words, environ) ? -1 : child;
+}
+
+/*
+ * storm SECONDS COUNT LOADER UNSIGNED: keeps COUNT processes going, of either kind, each of which asks once. Prints how
+ * many there were and how many got the wrong answer; status 0 if none.
+ */
+static int verb_storm(char** arguments) {
+  time_t end = time(NULL) + atoi(arguments[0]);
+  int limit = atoi(arguments[1]), running = 0, total = 0, wrong = 0, status;
+  static char is_loader[1 << 22]; /* by process id */
+
+  for (;;) {
+    while (running < limit && time(NULL) < end) {
+      pid_t child = start(arguments[total % 2 ? 2 : 3]);
+
+      if (child < 0) return give_up("posix_spawn");
+      is_loader[child] = total++ % 2;
+      running++;
+    }
+    if (!running) break;
+    pid_t child = waitpid(-1, &status, 0);
+    if (child < 0) return give_up("waitpid");
+    running--;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != (is_loader[child] ? allowed : denied)) wrong++;
+  }
+  printf("%d processes, %d wrong answers\n", total, wrong);
+  return wrong ? other_error : allowed;
+}
+
+static const struct verb verbs[] = {
     {"ask-and-wait", verb_ask_and_wait},
     {"call", verb_call},
+    {"call-often", verb_call_often},
     {"create-map", verb_create_map},
     {"exec", verb_exec},
     {"exec-by-descriptor", verb_exec_by_descriptor},
     {"exec-in-thread", verb_exec_in_thread},
     {"exec-memfd", verb_exec_memfd},
-    {"exec-traced", verb_exec_traced},
     {"exec-with-read-implies-exec", verb_exec_with_read_implies_exec},
     {"forge-executable", verb_forge_executable},
     {"fork", verb_fork},
+    {"jit-and-wait", verb_jit_and_wait},
     {"load-program", verb_load_program},
     {"make-executable", verb_make_executable},
     {"make-writable", verb_make_writable},
@@ -534,14 +410,11 @@ static const struct {
     {"map-file-as-data", verb_map_file_as_data},
     {"map-file-writable", verb_map_file_writable},
     {"map-memfd", verb_map_memfd},
-    {"pidfd-getfd", verb_pidfd_getfd},
-    {"pidfd-getfd-of", verb_pidfd_getfd_of},
-    {"ptrace-attach", verb_ptrace_attach},
-    {"ptrace-seize", verb_ptrace_seize},
+    {"map-shared-anonymous", verb_map_shared_anonymous},
     {"read-implies-exec", verb_read_implies_exec},
-    {"read-maps", verb_read_maps},
     {"shared-memory-as-code", verb_shared_memory_as_code},
     {"spawn", verb_spawn},
+    {"storm", verb_storm},
     {"thread", verb_thread},
     {"thread-maps-anonymous", verb_thread_maps_anonymous},
     {"thread-maps-file", verb_thread_maps_file},
@@ -552,18 +425,9 @@ static const struct {
     {"vfork-parent", verb_vfork_parent},
     {"victim", verb_victim},
     {"wait", verb_wait},
-    {"watch", verb_watch},
-    {"write-memory", verb_write_memory},
-    {"write-memory-file", verb_write_memory_file},
     {"write-then-execute-copy", verb_write_then_execute_copy},
 };
 
 int main(int count, char** arguments) {
-  size_t i;
-
-  for (i = 0; count > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
-    if (!strcmp(arguments[1], verbs[i].name)) return verbs[i].run(arguments + 2);
-  fprintf(stderr, "usage: witness VERB [ARGUMENT]...; the verbs:\n");
-  for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) fprintf(stderr, "  %s\n", verbs[i].name);
-  return could_not_try;
+  return run_verb("witness", verbs, sizeof(verbs) / sizeof(verbs[0]), count, arguments);
 }

@@ -16,6 +16,7 @@ make_key policy
 use_signed_bpfgate
 signed_copy "$witness" loader
 cp "$witness" unsigned
+cp "$(command -v intruder)" intruder
 signed_copy "$(command -v attack)" holder
 # The genuine bpfgate, as a loader like any other.
 signed_copy "$unsigned_bpfgate" loader-bpfgate loaders
@@ -132,8 +133,8 @@ expect_status 1 "auditing, but sealed: the maps are out of reach" "$unsigned_bpf
 bpfgate events --follow >/dev/null & follower=$!
 ./loader wait never & other=$!
 sleep 2
-expect_status 1 "auditing, but sealed: an administrator's descriptors are out of reach" "$witness" pidfd-getfd-of $follower
-expect_status 0 "auditing: anybody else's are not" "$witness" pidfd-getfd-of $other
+expect_status 1 "auditing, but sealed: an administrator's descriptors are out of reach" ./intruder pidfd-getfd-of $follower
+expect_status 0 "auditing: anybody else's are not" ./intruder pidfd-getfd-of $other
 kill $follower $other
 wait $follower $other 2>/dev/null
 expect_status 0 "and forth to enforce" bpfgate gate update --manifest enforce-again.json

@@ -16,6 +16,7 @@ use_signed_bpfgate
 signed_copy "$(command -v bpfgated)" "$work/bin/bpfgated" admins
 signed_copy "$witness" loader
 cp "$witness" unsigned
+cp "$(command -v intruder)" intruder
 # An administrator that takes pins away, which the genuine one never does by halves.
 signed_copy "$attack" pin-remover admins
 # Process 1 loads BPF programs of its own.
@@ -88,7 +89,7 @@ done
 restarted_id=$(sed -n 's/.*{"restarted", "\([0-9a-f]*\)".*/\1/p' /opt/bpfgate/journal.cc)
 expect "taking over is in the journal" in_journal "$restarted_id" "from a predecessor: $links links"
 # Nobody gets at what it holds.
-expect_status 1 "its descriptors are out of reach" "$witness" pidfd-getfd-of "$(main_pid)"
+expect_status 1 "its descriptors are out of reach" ./intruder pidfd-getfd-of "$(main_pid)"
 
 # --- The pins are lost: nothing changes but that it is said.
 for pin in "$pins"/links/*; do ./pin-remover unlink "$pin" || fail "unlink $pin"; done

@@ -12,6 +12,7 @@ make_key libraries
 use_signed_bpfgate
 signed_copy "$witness" loader
 cp "$witness" unsigned
+cp "$(command -v intruder)" intruder
 cp "$preload" unsigned.so
 cp "$preload" signed.so
 sign_as libraries library signed.so
@@ -79,15 +80,15 @@ check "executed by descriptor" allowed ./unsigned exec-by-descriptor "$work/load
 check "a copy of the loader in a memfd" denied ./unsigned exec-memfd "$work/loader" call
 check "written memory made executable" denied ./loader make-executable
 check "executable memory made writable" denied ./loader make-writable signed.so
-check "left alone by its parent" allowed ./unsigned watch "$work/loader"
-check "memory map read from outside" allowed ./unsigned read-maps "$work/loader"
-check "attached to by a debugger" denied ./unsigned ptrace-attach "$work/loader"
-check "seized by a debugger" denied ./unsigned ptrace-seize "$work/loader"
-check "its /proc/PID/mem opened" denied ./unsigned write-memory-file "$work/loader"
-check "written to by process_vm_writev" denied ./unsigned write-memory "$work/loader"
-check "its descriptors taken by pidfd_getfd" denied ./unsigned pidfd-getfd "$work/loader"
+check "left alone by its parent" allowed ./intruder watch "$work/loader"
+check "memory map read from outside" allowed ./intruder read-maps "$work/loader"
+check "attached to by a debugger" denied ./intruder ptrace-attach "$work/loader"
+check "seized by a debugger" denied ./intruder ptrace-seize "$work/loader"
+check "its /proc/PID/mem opened" denied ./intruder write-memory-file "$work/loader"
+check "written to by process_vm_writev" denied ./intruder write-memory "$work/loader"
+check "its descriptors taken by pidfd_getfd" denied ./intruder pidfd-getfd "$work/loader"
 check "asks to be traced" denied ./loader traceme
-check "traced since before its exec" denied ./unsigned exec-traced "$work/loader" call
+check "traced since before its exec" denied ./intruder exec-traced "$work/loader" call
 check "LD_PRELOAD of an unsigned library is ignored" allowed from_file "$work/unsigned.so"
 check "LD_AUDIT of an unsigned library is ignored" allowed with_audit "$work/unsigned.so"
 check "LD_LIBRARY_PATH is ignored" allowed with_library_path

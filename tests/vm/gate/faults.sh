@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What goes wrong ends in refusal, and the policy in force is a whole one: no memory, full maps, nobody who reads events,
+# updates killed at any moment.
+# shellcheck source=../lib/guest.sh
+. /opt/bpfgate/lib/guest.sh
+witness=$(command -v witness)
+cd "$work" || exit 2
+
+make_key loaders
+make_key libraries
+use_signed_bpfgate
+signed_copy "$witness" loader
+cp "$witness" unsigned
+write_manifest a.json enforce 1
+write_manifest b.json enforce 2 full none
+sed -i 's/"name": "test"/"name": "other"/' b.json
+field() { bpfgate gate status --json | python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }
+still_decides() { # NAME
+  expect_status 1 "$1: an unsigned program is refused" ./unsigned call
+  expect_status 0 "$1: a loader is allowed" ./loader call
+}
+
+# --- No memory for the storage of a process: maps are charged to the cgroup of whoever loaded the gate.
+group=/sys/fs/cgroup/gate
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control || die "no memory controller"
+mkdir $group || die "mkdir $group"
+(echo $BASHPID >$group/cgroup.procs && load_gate a.json) || die "load in a cgroup"
+still_decides "enough memory"
+echo 0 >$group/memory.max
+# From here on every exec of this script itself would fail, so these are shell built-ins.
+attempts=0 failed=0
+while [ $attempts -lt 20 ]; do
+  (exec ./loader call) 2>/dev/null
+  [ $? = 0 ] || failed=$((failed + 1))
+  (exec ./unsigned call) 2>/dev/null
+  [ $? = 0 ] && fail "no memory: an unsigned program is allowed"
+  attempts=$((attempts + 1))
+done
+echo max >$group/memory.max
+[ $failed -gt 0 ] && pass "no memory: $failed of $attempts loaders could not be started" || fail "the limit had no effect"
+still_decides "memory again"
+bpfgate gate unload || die "unload"
+
+# --- Nobody reads the events: what does not fit is counted, and decides nothing.
+load_gate a.json
+expect_status 1 "2,000 refusals in a row" ./unsigned call-often 2000
+[ "$(field '["counters"]["lost_events"]')" -gt 0 ] && pass "events were lost, and counted" || fail "no event was lost"
+still_decides "a full ring buffer"
+bpfgate events >/dev/null
+
+# --- As many digests as fit, twice: both policies are in one map while one replaces the other.
+python3 - "$(bpfgate digest loader | cut -d' ' -f1)" <<'PYTHON'
+import json, sys
+
+for name, sequence in (("full-1", 3), ("full-2", 4)):
+    policy = json.load(open("a.json"))
+    policy["sequence"] = sequence
+    policy["digests"] = [{"kind": "fsverity", "digest": "sha256:%064x" % (sequence << 32 | n), "grant": "none"} for n in range(65535)]
+    policy["digests"].append({"kind": "fsverity", "digest": sys.argv[1], "grant": "full"})
+    json.dump(policy, open(name + ".json", "w"))
+PYTHON
+expect_status 0 "65,536 digests" bpfgate gate update --manifest full-1.json
+still_decides "65,536 digests"
+expect_status 0 "65,536 others" bpfgate gate update --manifest full-2.json
+still_decides "65,536 others"
+[ "$(field '["policy"]["digests"]')" = 65536 ] && pass "every one is there" || fail "$(field '["policy"]["digests"]') digests"
+expect_status 0 "and none again" bpfgate gate update --manifest a.json
+
+# --- Updates killed at any moment. Whichever policy is in force then is whole: name and hash belong together.
+bpfgate gate update --manifest b.json 2>/dev/null || die "update b"
+hash_b=$(field '["policy"]["hash"]')
+bpfgate gate update --manifest a.json 2>/dev/null || die "update a"
+hash_a=$(field '["policy"]["hash"]')
+kills=0 finished=0 broken=0
+while [ $kills -lt 200 ] && [ $SECONDS -lt 600 ]; do
+  manifest=$([ $((kills % 2)) = 0 ] && echo b.json || echo a.json)
+  bpfgate gate update --manifest $manifest 2>/dev/null &
+  update=$!
+  sleep "0.$(printf %03d $((RANDOM % 400)))"
+  kill -9 $update 2>/dev/null && kills=$((kills + 1)) || finished=$((finished + 1))
+  wait $update 2>/dev/null
+  case $(field '["policy"]["name"]'):$(field '["policy"]["hash"]') in
+    "test:$hash_a" | "other:$hash_b") ;;
+    *) broken=$((broken + 1)) ;;
+  esac
+  ./unsigned call 2>/dev/null
+  [ $? = 1 ] || broken=$((broken + 1))
+  ./loader call 2>/dev/null || broken=$((broken + 1))
+done
+[ $kills -ge 200 ] && pass "$kills updates killed, $finished done before that" || fail "only $kills updates killed"
+[ $broken = 0 ] && pass "a whole policy after each" || fail "$broken times something was wrong"
+expect_status 0 "the next update is good" bpfgate gate update --manifest b.json
+[ "$(field '["policy"]["hash"]')" = "$hash_b" ] && pass "and in force" || fail "another policy is in force"
+still_decides "after all that"
+
+# --- Loads killed at any moment: what they leave behind is no obstacle.
+bpfgate gate unload || die "unload"
+kills=0
+while [ $kills -lt 20 ] && [ $SECONDS -lt 700 ]; do
+  bpfgate gate load --manifest a.json 2>/dev/null &
+  load=$!
+  sleep "$((RANDOM % 3)).$(printf %03d $((RANDOM % 1000)))"
+  kill -9 $load 2>/dev/null && kills=$((kills + 1))
+  wait $load 2>/dev/null
+  bpfgate gate unload 2>unload.txt || fail "unload after a killed load: $(cat unload.txt)"
+done
+[ $kills -ge 5 ] && pass "$kills loads killed" || fail "only $kills loads killed"
+expect_status 0 "the next load is good" bpfgate gate load --manifest a.json
+still_decides "loaded after killed loads"
+finish

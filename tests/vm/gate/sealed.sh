@@ -68,6 +68,9 @@ load_gate keyless.json
 expect_status 1 "sealing without a signer of manifests" bpfgate gate seal
 expect_output 'names no signer of manifests' "it says so" bpfgate gate seal
 update_gate audit.json
+marks=$(bpftool map list | sed -n 's/^\([0-9]*\):.*name tasks .*/\1/p')
+[ -z "$marks" ] && pass "auditing, nobody gets a descriptor of the marks" || fail "map tasks has the id $marks"
+[ -n "$(bpftool map list | sed -n 's/^\([0-9]*\):.*name policies .*/\1/p')" ] || fail "auditing, bpftool shows no map at all"
 expect_status 1 "sealing by a bpfgate that is no administrator" "$unsigned_bpfgate" gate seal
 expect_output '"sealed": false' "a seal that would lock its maker out is taken back" bpfgate gate status --json
 # In audit mode anybody may have got a descriptor.

@@ -89,13 +89,11 @@ while [ $kills -lt 200 ] && [ $SECONDS -lt 600 ]; do
   manifest=$([ $((kills % 2)) = 0 ] && echo b.json || echo a.json)
   bpfgate gate update --manifest $manifest 2>/dev/null &
   update=$!
-  sleep "0.$(printf %03d $((RANDOM % 400)))"
+  sleep "0.$(printf %03d $((RANDOM % 600)))"
   kill -9 $update 2>/dev/null && kills=$((kills + 1)) || finished=$((finished + 1))
   wait $update 2>/dev/null
-  case $(field '["policy"]["name"]'):$(field '["policy"]["hash"]') in
-    "test:$hash_a" | "other:$hash_b") ;;
-    *) broken=$((broken + 1)) ;;
-  esac
+  status=$(bpfgate gate status --json)
+  [[ $status = *'"name": "test"'*"$hash_a"* || $status = *'"name": "other"'*"$hash_b"* ]] || broken=$((broken + 1))
   ./unsigned call 2>/dev/null
   [ $? = 1 ] || broken=$((broken + 1))
   ./loader call 2>/dev/null || broken=$((broken + 1))

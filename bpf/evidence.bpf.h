@@ -394,6 +394,7 @@ static __noinline int judge_once(struct file *file, struct gate_workspace *works
 	struct gate_policy *policy;
 
 	__builtin_memset(judgement, 0, sizeof(*judgement));
+	__builtin_memset(&message->digest, 0, sizeof(message->digest));
 	judgement->generation = READ_ONCE(active_generation);
 	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
 	policy = policy_of(judgement->generation);

@@ -5,7 +5,7 @@
  *
  *   bpf_map, bpf_prog        descriptors of the gate's maps and programs, to read or to write: a program of one's own
  *                            writes through a read-only descriptor, and to a frozen map
- *   inode_unlink, inode_rmdir, inode_rename, inode_setattr
+ *   inode_unlink, inode_rmdir, inode_rename, inode_setattr, inode_create, inode_mkdir, inode_symlink, inode_link
  *                            the pins and their directories
  *   sb_mount, move_mount, sb_umount, sb_remount
  *                            the file system they are in, and the mounts that lead there
@@ -116,6 +116,52 @@ int BPF_PROG(guard_setattr, struct mnt_idmap *idmap, struct dentry *dentry, stru
 	return 0;
 }
 
+/*
+ * What stands in the directories besides the pins would be in the way of whoever reads them, and a second name of a pin
+ * would keep the gate when it is taken away.
+ */
+SEC("lsm/inode_create")
+int BPF_PROG(guard_create, struct inode *dir, struct dentry *dentry, umode_t mode, int ret)
+{
+	if (ret)
+		return ret;
+	if (is_guarded_inode(dir) && guard(GATE_REASON_GUARDED_PIN))
+		return -EPERM;
+	return 0;
+}
+
+SEC("lsm/inode_mkdir")
+int BPF_PROG(guard_mkdir, struct inode *dir, struct dentry *dentry, umode_t mode, int ret)
+{
+	if (ret)
+		return ret;
+	if (is_guarded_inode(dir) && guard(GATE_REASON_GUARDED_PIN))
+		return -EPERM;
+	return 0;
+}
+
+SEC("lsm/inode_symlink")
+int BPF_PROG(guard_symlink, struct inode *dir, struct dentry *dentry, const char *old_name, int ret)
+{
+	if (ret)
+		return ret;
+	if (is_guarded_inode(dir) && guard(GATE_REASON_GUARDED_PIN))
+		return -EPERM;
+	return 0;
+}
+
+SEC("lsm/inode_link")
+int BPF_PROG(guard_hard_link, struct dentry *old_dentry, struct inode *dir, struct dentry *new_dentry, int ret)
+{
+	struct inode *linked = old_dentry->d_inode;
+
+	if (ret)
+		return ret;
+	if ((is_guarded_inode(dir) || is_guarded_inode(linked)) && guard(GATE_REASON_GUARDED_PIN))
+		return -EPERM;
+	return 0;
+}
+
 static __always_inline bool is_on_guarded_file_system(const struct path *path)
 {
 	return is_guarded(GATE_OBJECT_FILE_SYSTEM, path->dentry->d_sb->s_dev, 0);
@@ -168,10 +214,18 @@ static __always_inline bool takes_pins_along(struct mount *mount)
 {
 	int id = BPF_CORE_READ(mount, mnt_id);
 
+	struct inode *mount_point;
+
 	if (is_guarded(GATE_OBJECT_MOUNT, 0, id))
 		return true;
-	return is_guarded(GATE_OBJECT_FILE_SYSTEM, BPF_CORE_READ(mount, mnt.mnt_sb, s_dev), 0) &&
-	       BPF_CORE_READ(mount, mnt_parent, mnt_group_id) != 0;
+	if (BPF_CORE_READ(mount, mnt_parent, mnt_group_id) == 0)
+		return false;
+	if (is_guarded(GATE_OBJECT_FILE_SYSTEM, BPF_CORE_READ(mount, mnt.mnt_sb, s_dev), 0))
+		return true;
+	/* What is passed on goes by the place alone: whatever is mounted there unmounts what the peers have there. */
+	mount_point = BPF_CORE_READ(mount, mnt_mountpoint, d_inode);
+	return is_guarded(GATE_OBJECT_INODE, BPF_CORE_READ(mount_point, i_sb, s_dev),
+			  BPF_CORE_READ(mount_point, i_ino));
 }
 
 static __always_inline struct mount *mount_of_child(struct list_head *entry)
@@ -276,11 +330,13 @@ int BPF_PROG(guard_key, key_ref_t key_ref, const struct cred *cred, enum key_nee
 
 /*
  * Programs that could undo the gate from beside it: those that replace the answer of a kernel function, security_bpf()
- * and the system calls among them (fmod_ret), and those on sysctls, of which a later one overrules guard_sysctl.
+ * and the system calls among them (fmod_ret); LSM programs of cgroups, which set any return value, where others may
+ * only refuse; and those on sysctls, of which a later one overrules guard_sysctl.
  */
 static __always_inline bool could_undo_the_gate(const union bpf_attr *attr)
 {
 	return (attr->prog_type == BPF_PROG_TYPE_TRACING && attr->expected_attach_type == BPF_MODIFY_RETURN) ||
+	       (attr->prog_type == BPF_PROG_TYPE_LSM && attr->expected_attach_type == BPF_LSM_CGROUP) ||
 	       attr->prog_type == BPF_PROG_TYPE_CGROUP_SYSCTL;
 }
 

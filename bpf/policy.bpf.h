@@ -90,7 +90,9 @@ static __always_inline bool only_audits(const struct gate_policy *policy)
 /* Before the seal an audited gate only says what it would do. A policy that is not there refuses. */
 static __always_inline bool guard_only_audits(void)
 {
-	return !READ_ONCE(sealed) && only_audits(policy_of(READ_ONCE(active_generation)));
+	__u64 seal = READ_ONCE(sealed);
+
+	return (seal == GATE_UNSEALED || seal == GATE_RELEASED) && only_audits(policy_of(READ_ONCE(active_generation)));
 }
 
 static __always_inline struct gate_grant *grant_of(__u64 generation, __u32 grant)

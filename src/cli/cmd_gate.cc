@@ -79,7 +79,9 @@ Result<> show(const gate::Status& status, std::string_view command, bool json) {
 
 // A gate that is there already: good news only if it is exactly the one that was asked for.
 Result<int> compare_with_loaded(const gate::Status& status, const manifest::Manifest& manifest) {
-  bool same_policy = status.policy_hash == gate::policy_hash(manifest);
+  // One that was loaded by halves may have the policy's hash, and audit where that enforces.
+  bool is_armed = status.mode == manifest.mode && status.missing_hooks.empty();
+  bool same_policy = is_armed && status.policy_hash == gate::policy_hash(manifest);
   std::fprintf(stderr, "bpfgate: a gate is loaded already: %s build, %s policy\n",
                status.same_build ? "the same" : "another", same_policy ? "the same" : "another");
   if (status.same_build && same_policy) return exit_good;
@@ -162,7 +164,8 @@ Result<int> status(const GateOptions& options) {
 }
 
 Result<int> seal(const GateOptions& options) {
-  TRY(gate::seal(options.load.pin_directory, options.force));
+  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.manifest));
+  TRY(gate::seal(manifest, options.load.pin_directory, options.force));
   std::fprintf(stderr, "bpfgate: sealed: from now on only a signed manifest changes the gate\n");
   if (options.json) print_json(json_output("gate seal"));
   TRY(flush_output());
@@ -212,6 +215,7 @@ void add_load_options(CLI::App& app, GateOptions& options) {
 }
 
 void add_seal_options(CLI::App& app, GateOptions& options) {
+  app.add_option("--manifest", options.manifest, "the policy, which is written anew")->required();
   app.add_flag("--force", options.force, "even if other processes hold maps or programs of the gate");
 }
 
@@ -228,6 +232,11 @@ constexpr GateCommand gate_commands[] = {
     {"unload", "take the gate out of the kernel", unload, add_unload_options},
 };
 
+// A directory is called by its last component, too.
+std::filesystem::path without_slash(std::filesystem::path path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
 void add_command(CLI::App& parent, const GateCommand& command, int& status) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
   auto options = std::make_shared<GateOptions>();
@@ -235,6 +244,7 @@ void add_command(CLI::App& parent, const GateCommand& command, int& status) {
   app->add_option("--pin-directory", options->load.pin_directory, "where in bpffs the gate is")->capture_default_str();
   app->add_flag("--json", options->json, "print one JSON object");
   app->callback([options, &status, action = command.action] {
+    options->load.pin_directory = without_slash(options->load.pin_directory);
     Result<int> done = action(*options);
     status = done ? *done : report(done.error());
   });

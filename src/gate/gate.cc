@@ -58,7 +58,7 @@ Result<> remove_staging(const fs::path& staging) {
 Result<> remove_leftover(const fs::path& staging) {
   TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(staging));
   if (!pins) return {};
-  std::vector<std::string> names = pins->names();
+  TRY_ASSIGN(std::vector<std::string> names, pins->names());
   if (std::find(names.begin(), names.end(), anchor_program) != names.end()) {
     TRY_ASSIGN(UniqueFd link, pins->open_link(anchor_program));
     TRY_ASSIGN(UniqueFd guarded, map_of_link(link.get(), maps::guarded));
@@ -113,38 +113,59 @@ Result<> check_nobody_holds(const PinnedGate& gate) {
   return {};
 }
 
-Result<> check_has_authority(const PinnedGate& gate) {
-  TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
-  TRY_ASSIGN(gate_policy policy, policy_of(gate.policy_maps(), generation));
-  if (policy.authority_count != 0) return {};
-  return fail(ErrorKind::Refused, "the policy names no signer of manifests: nobody could ever change it again",
-              "Add a signer with the role \"manifest\" and update the policy first.");
-}
-
-// The same for a policy that is to follow on a sealed gate: nothing could mend it but booting again.
-Result<> check_stays_manageable(const manifest::Manifest& manifest, const PinnedGate& gate) {
-  TRY_ASSIGN(Seal seal, gate.seal());
-  if (seal == Seal::Unsealed) return {};
+// Of a sealed gate's policy: nothing could mend it but booting again.
+Result<> check_stays_manageable(const manifest::Manifest& manifest) {
   bool has_authority =
       std::any_of(manifest.signers.begin(), manifest.signers.end(),
                   [](const manifest::Signer& signer) { return signer.role == manifest::Role::Manifest; });
   if (!has_authority)
-    return fail(ErrorKind::Refused, "/signers: none has the role \"manifest\", and the gate is sealed",
-                "Keep a signer of manifests: nobody could change the policy any more.");
+    return fail(ErrorKind::Refused, "/signers: the manifest names no signer of manifests, with the role \"manifest\"",
+                "Name one: nobody could change the policy of a sealed gate any more.");
   TRY_ASSIGN(std::optional<std::string> reason, why_not_administrator(manifest));
   if (!reason) return {};
   return fail(ErrorKind::Refused, "this program would be locked out of the sealed gate: " + *reason,
               "Give the signer of bpfgate the grant \"admin\".");
 }
 
-// Whether this program is an administrator only the kernel knows, and in audit mode it does not act on it. So the seal
-// is set, and taken back if the guard then shuts this program out; the descriptor to do that with is open already.
-Result<> try_seal(PinnedGate& gate) {
-  TRY(gate.set_seal(GATE_SEALED));
-  auto access = gate.check_access();
-  if (access) return {};
-  TRY(gate.set_seal(GATE_UNSEALED));
-  return access;
+// Programs of this build that are not attached.
+Result<std::vector<std::string>> missing_hooks(const std::vector<std::string>& attached) {
+  TRY_ASSIGN(Kernel kernel, probe_kernel());
+  std::vector<std::string> wanted = programs_for(kernel);
+  wanted.emplace_back(sysctl_program);
+  std::erase_if(wanted, [&](const std::string& program) {
+    return std::find(attached.begin(), attached.end(), program) != attached.end();
+  });
+  return wanted;
+}
+
+Result<> check_is_complete(const PinnedGate& gate) {
+  TRY_ASSIGN(std::vector<std::string> attached, gate.attached());
+  TRY_ASSIGN(std::vector<std::string> missing, missing_hooks(attached));
+  if (missing.empty()) return {};
+  return fail(ErrorKind::Refused, "the gate is incomplete: " + missing.front() + " is not attached",
+              "Take it away and load it again.");
+}
+
+// Writes the policy into the idle bank and makes it the active one.
+Result<> apply(const manifest::Manifest& manifest, const PolicyMaps& maps) {
+  TRY_ASSIGN(uint64_t generation, active_generation(maps));
+  TRY_ASSIGN(std::vector<keyring::Serial> outdated, keyrings_of(maps, generation));
+  TRY_ASSIGN(Policy policy, compile(manifest));
+  TRY(write_bank(maps, policy, generation + 1, policy.header.mode));
+  TRY(activate(maps, generation + 1));
+  policy.keep_keyrings();
+  // The next call is the first under the new policy: by it this process is judged again, and may touch keyrings.
+  TRY(policy_of(maps, generation + 1));
+  for (keyring::Serial serial : outdated) TRY(keyring::remove(serial));
+  return {};
+}
+
+// With the seal set nobody else gets a descriptor any more, so this is when to look for those who have one. Whether
+// this program is an administrator only the kernel knows, and before the seal, in audit mode, it does not act on it.
+Result<> check_sealed(const PinnedGate& gate, bool force) {
+  TRY(gate.check_access());
+  if (!force) TRY(check_nobody_holds(gate));
+  return {};
 }
 
 manifest::Mode mode_of(uint32_t mode) {
@@ -164,44 +185,13 @@ Result<> describe_policy(const PinnedGate& gate, Status& status) {
   return {};
 }
 
-// Programs of this build that are not pinned. Where the kernel cannot be asked, the question stays open.
-std::vector<std::string> missing_hooks(const std::vector<std::string>& pinned) {
-  std::vector<std::string> missing;
-  auto kernel = probe_kernel();
-  if (!kernel) return missing;
-  std::vector<std::string> wanted = programs_for(*kernel);
-  wanted.emplace_back(sysctl_program);
-  for (const std::string& program : wanted) {
-    if (std::find(pinned.begin(), pinned.end(), program) == pinned.end()) missing.push_back(program);
-  }
-  return missing;
-}
-
 Result<> remove_keyrings(const PolicyMaps& maps, uint64_t generation) {
   TRY_ASSIGN(std::vector<keyring::Serial> serials, keyrings_of(maps, generation));
   for (keyring::Serial serial : serials) TRY(keyring::remove(serial));
   return {};
 }
 
-}  // namespace
-
-Result<Counters> read_counters(int map) {
-  gate_counters record = {};
-  uint32_t key = 0;
-  if (bpf_map_lookup_elem(map, &key, &record) != 0) return fail_errno("read map counters");
-  return Counters{record.refused,  record.would_refuse, record.tainted,       record.lost_events,
-                  record.verified, record.cached,       record.scratch_waits, record.scratch_exhausted};
-}
-
-Result<Seal> read_seal(int map) {
-  uint64_t value = 0;
-  uint32_t key = 0;
-  if (bpf_map_lookup_elem(map, &key, &value) != 0) return fail_errno("read map sealed");
-  if (value == GATE_UNSEALED) return Seal::Unsealed;
-  return value == GATE_RELEASED ? Seal::Released : Seal::Sealed;
-}
-
-Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {
+Result<> load_and_arm(const manifest::Manifest& manifest, const LoadOptions& options) {
   TRY_ASSIGN(Kernel kernel, probe_kernel());
   TRY(check_is_bpffs(options.pin_directory.parent_path()));
   TRY_ASSIGN(UniqueFd lock, lock_pins());
@@ -224,6 +214,40 @@ Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {
   return {};
 }
 
+// Until it was armed, whoever waited for the maps to appear could get descriptors.
+Result<> check_was_alone(const fs::path& directory, manifest::Mode mode) {
+  if (mode != manifest::Mode::Enforce) return {};
+  auto gate = PinnedGate::open(directory);
+  if (!gate) return {};  // loaded by force, and out of this program's own reach
+  auto alone = check_nobody_holds(*gate);
+  if (alone) return {};
+  TRY(unload(std::nullopt, directory));
+  return alone;
+}
+
+}  // namespace
+
+Result<Counters> read_counters(int map) {
+  gate_counters record = {};
+  uint32_t key = 0;
+  if (bpf_map_lookup_elem(map, &key, &record) != 0) return fail_errno("read map counters");
+  return Counters{record.refused,  record.would_refuse, record.tainted,       record.lost_events,
+                  record.verified, record.cached,       record.scratch_waits, record.scratch_exhausted};
+}
+
+Result<Seal> read_seal(int map) {
+  uint64_t value = GATE_SEALED;  // an answer that was not written must not be taken for "unsealed"
+  uint32_t key = 0;
+  if (bpf_map_lookup_elem(map, &key, &value) != 0) return fail_errno("read map sealed");
+  if (value == GATE_UNSEALED) return Seal::Unsealed;
+  return value == GATE_RELEASED ? Seal::Released : Seal::Sealed;
+}
+
+Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {
+  TRY(load_and_arm(manifest, options));
+  return check_was_alone(options.pin_directory, manifest.mode);
+}
+
 Result<Order> load_order(const fs::path& manifest, const fs::path& signature) {
   Order order;
   TRY_ASSIGN(order.manifest, manifest::load(manifest));
@@ -236,19 +260,10 @@ Result<Order> load_order(const fs::path& manifest, const fs::path& signature) {
 Result<> update(const Order& order, const fs::path& pin_directory) {
   TRY_ASSIGN(PinnedGate gate, PinnedGate::open(pin_directory));
   TRY(gate.lock());
-  PolicyMaps maps = gate.policy_maps();
-  TRY_ASSIGN(uint64_t generation, active_generation(maps));
+  TRY_ASSIGN(Seal seal, gate.seal());
   TRY(check_order(order, gate));
-  TRY(check_stays_manageable(order.manifest, gate));
-  TRY_ASSIGN(std::vector<keyring::Serial> outdated, keyrings_of(maps, generation));
-  TRY_ASSIGN(Policy policy, compile(order.manifest));
-  TRY(write_bank(maps, policy, generation + 1, policy.header.mode));
-  TRY(activate(maps, generation + 1));
-  policy.keep_keyrings();
-  // The next call is the first under the new policy: by it this process is judged again, and may touch keyrings.
-  TRY(policy_of(maps, generation + 1));
-  for (keyring::Serial serial : outdated) TRY(keyring::remove(serial));
-  return {};
+  if (seal != Seal::Unsealed) TRY(check_stays_manageable(order.manifest));
+  return apply(order.manifest, gate.policy_maps());
 }
 
 Result<std::optional<Status>> status(const fs::path& pin_directory) {
@@ -257,25 +272,28 @@ Result<std::optional<Status>> status(const fs::path& pin_directory) {
   Status status;
   status.build = to_hex(gate->about().build_hash);
   status.same_build = status.build == to_hex(build_hash());
-  status.pinned_hooks = gate->attached();
+  TRY_ASSIGN(status.pinned_hooks, gate->attached());
   TRY_ASSIGN(Seal seal, gate->seal());
   status.sealed = seal != Seal::Unsealed;
-  status.missing_hooks = missing_hooks(status.pinned_hooks);
+  TRY_ASSIGN(status.missing_hooks, missing_hooks(status.pinned_hooks));
   TRY(describe_policy(*gate, status));
   TRY_ASSIGN(status.counters, read_counters(gate->counters()));
   return status;
 }
 
-Result<> seal(const fs::path& pin_directory, bool force) {
+Result<> seal(const manifest::Manifest& manifest, const fs::path& pin_directory, bool force) {
   TRY_ASSIGN(PinnedGate gate, PinnedGate::open(pin_directory));
   TRY(gate.lock());
-  TRY(check_has_authority(gate));
-  std::vector<std::string> missing = missing_hooks(gate.attached());
-  if (!missing.empty())
-    return fail(ErrorKind::Refused, "the gate is incomplete: " + missing.front() + " is not attached",
-                "Take it away and load it again.");
-  if (!force) TRY(check_nobody_holds(gate));
-  return try_seal(gate);
+  TRY_ASSIGN(Seal before, gate.seal());
+  if (before != Seal::Unsealed)
+    return fail(ErrorKind::Refused, "the gate is sealed already", "Update its policy instead.");
+  TRY(check_stays_manageable(manifest));
+  TRY(check_is_complete(gate));
+  TRY(gate.set_seal(GATE_SEALED));
+  auto checked = check_sealed(gate, force);
+  if (checked) return apply(manifest, gate.policy_maps());
+  TRY(gate.set_seal(GATE_UNSEALED));
+  return checked;
 }
 
 Result<> unload(const std::optional<Order>& order, const fs::path& pin_directory) {
@@ -289,9 +307,9 @@ Result<> unload(const std::optional<Order>& order, const fs::path& pin_directory
   TRY_ASSIGN(uint64_t generation, active_generation(gate->policy_maps()));
   TRY(gate->set_seal(GATE_RELEASED));
   TRY(gate->remove_pins());
-  TRY(wait_until_gone(programs));
   TRY(detach_sysctl(sysctl));
-  return remove_keyrings(gate->policy_maps(), generation);
+  TRY(remove_keyrings(gate->policy_maps(), generation));
+  return wait_until_gone(programs);
 }
 
 }  // namespace bpfgate::gate

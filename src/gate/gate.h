@@ -17,7 +17,7 @@
 
 namespace bpfgate::gate {
 
-// Where everything is pinned: one directory in bpffs, with links/ and maps/ below it.
+// Where everything is pinned: one directory in bpffs, with links/ below it.
 inline constexpr const char* default_pin_directory = "/sys/fs/bpf/bpfgate";
 
 struct Counters {
@@ -84,10 +84,11 @@ Result<Order> load_order(const std::filesystem::path& manifest, const std::files
 Result<> update(const Order& order, const std::filesystem::path& pin_directory);
 
 // From now on changes come by signed manifests only, and the gate's own objects are out of reach in audit mode too.
-// ErrorKind::Refused, and nothing done, where nobody could ever change it again (no signer of manifests, or this
-// program has not the grant "admin"), and where a process holds a descriptor of one of the gate's maps or programs;
-// `force` overrides the latter.
-Result<> seal(const std::filesystem::path& pin_directory, bool force);
+// The policy is written anew from the manifest, whatever has become of it until now. ErrorKind::Refused, and nothing
+// done, where nobody could ever change it again (no signer of manifests, or this program has not the grant "admin"),
+// where the gate is incomplete or sealed already, and where a process holds a descriptor of one of the gate's maps or
+// programs; `force` overrides the latter.
+Result<> seal(const manifest::Manifest& manifest, const std::filesystem::path& pin_directory, bool force);
 
 // nullopt: no gate is pinned there. A caller the gate itself refuses gets ErrorKind::Refused.
 Result<std::optional<Status>> status(const std::filesystem::path& pin_directory);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "gate/holders.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <sstream>
@@ -39,6 +44,19 @@ Result<std::vector<gate_object>> objects_in(const fs::path& fdinfo) {
   return objects;
 }
 
+// Not something else that was mounted there, to hide what a process has.
+Result<> check_is_proc(const fs::path& directory) {
+  struct statfs info = {};
+  struct statx own = {};
+  struct statx proc = {};
+  if (::statfs(directory.c_str(), &info) != 0 || ::statx(AT_FDCWD, directory.c_str(), 0, STATX_MNT_ID, &own) != 0 ||
+      ::statx(AT_FDCWD, "/proc", 0, STATX_MNT_ID, &proc) != 0)
+    return fail_errno("look at " + directory.string());
+  if (info.f_type == PROC_SUPER_MAGIC && own.stx_mnt_id == proc.stx_mnt_id) return {};
+  return fail(ErrorKind::Refused, directory.string() + " is not the kernel's: something else is mounted there",
+              "Unmount it.");
+}
+
 // A link's fdinfo names its program, and the link is not the program.
 bool is_map_or_program(const std::string& target) {
   return target == "anon_inode:bpf-map" || target == "anon_inode:bpf-prog";
@@ -55,13 +73,34 @@ Result<bool> is_guarded_descriptor(const fs::path& process, const std::string& d
   return false;
 }
 
-Result<unsigned> count_guarded(const fs::path& process, int guarded) {
+bool has_gone(const std::error_code& error) {
+  return error == std::errc::no_such_file_or_directory || error == std::errc::no_such_process;
+}
+
+// Of one thread: each may have a table of its own.
+Result<unsigned> count_guarded(const fs::path& thread, int guarded) {
   unsigned count = 0;
   std::error_code error;
-  for (fs::directory_iterator it(process / "fd", error), end; !error && it != end; it.increment(error)) {
-    TRY_ASSIGN(bool found, is_guarded_descriptor(process, it->path().filename(), guarded));
+  for (fs::directory_iterator it(thread / "fd", error), end; !error && it != end; it.increment(error)) {
+    TRY_ASSIGN(bool found, is_guarded_descriptor(thread, it->path().filename(), guarded));
     count += found ? 1 : 0;
   }
+  if (error && !has_gone(error)) return fail(ErrorKind::Failed, "list " + thread.string() + "/fd: " + error.message());
+  return count;
+}
+
+Result<unsigned> count_in_threads(const fs::path& process, int guarded) {
+  auto is_proc = check_is_proc(process);
+  if (!is_proc && (is_proc.error().code == ENOENT || is_proc.error().code == ESRCH)) return 0U;
+  if (!is_proc) return std::unexpected(std::move(is_proc).error());
+  unsigned count = 0;
+  std::error_code error;
+  for (fs::directory_iterator it(process / "task", error), end; !error && it != end; it.increment(error)) {
+    TRY_ASSIGN(unsigned found, count_guarded(it->path(), guarded));
+    count = std::max(count, found);
+  }
+  if (error && !has_gone(error))
+    return fail(ErrorKind::Failed, "list " + process.string() + "/task: " + error.message());
   return count;
 }
 
@@ -79,7 +118,7 @@ Result<std::vector<Holder>> holders_of(int guarded) {
   for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
     int pid = pid_of(it->path().filename());
     if (pid == 0 || pid == ::getpid()) continue;
-    TRY_ASSIGN(unsigned count, count_guarded(it->path(), guarded));
+    TRY_ASSIGN(unsigned count, count_in_threads(it->path(), guarded));
     if (count != 0) holders.push_back({pid, read_link(it->path() / "exe"), count});
   }
   if (error) return fail(ErrorKind::Failed, "list /proc: " + error.message());

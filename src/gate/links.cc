@@ -23,6 +23,7 @@ Result<UniqueFd> program_of(int link) {
   if (bpf_link_get_info_by_fd(link, &info, &size) != 0) return fail_errno("describe a link");
   UniqueFd program(bpf_prog_get_fd_by_id(info.prog_id));
   if (program) return program;
+  if (errno != ENOENT && errno != EPERM) return fail_errno("open a program");
   return fail(ErrorKind::Refused, "the gate does not let this program open its programs",
               "Sign and seal it, and give its signer the grant \"admin\".");
 }
@@ -43,7 +44,8 @@ Result<std::vector<Link>> open_links(const std::filesystem::path& pin_directory)
   std::vector<Link> links;
   TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(pin_directory));
   if (!pins) return links;
-  for (const std::string& name : pins->names()) {
+  TRY_ASSIGN(std::vector<std::string> names, pins->names());
+  for (const std::string& name : names) {
     TRY_ASSIGN(UniqueFd fd, pins->open_link(name));
     links.push_back({name, std::move(fd)});
   }
@@ -63,14 +65,15 @@ Result<UniqueFd> map_of_link(int link, const MapName& wanted) {
   TRY(describe(program.get(), ids));
   for (uint32_t id : ids) {
     UniqueFd map(bpf_map_get_fd_by_id(id));
-    if (!map) continue;  // the guard hides what is nobody's business
+    if (!map && errno == ENOENT) continue;  // the guard hides what is nobody's business
+    if (!map) return fail_errno("open map " + std::to_string(id));
     bpf_map_info info = {};
     uint32_t size = sizeof(info);
     if (bpf_map_get_info_by_fd(map.get(), &info, &size) != 0) return fail_errno("describe map " + std::to_string(id));
     if (text_of(info.name) == wanted.name && info.value_size == wanted.value_size) return map;
   }
-  return fail(ErrorKind::Failed, std::string("the gate has no map ") + wanted.name,
-              "It may be of another version: use the bpfgate that loaded it.");
+  return fail(ErrorKind::Refused, std::string("the gate shows this program no map ") + wanted.name,
+              "Sign and seal it, and give its signer the grant \"admin\"; or use the bpfgate that loaded the gate.");
 }
 
 std::vector<std::string> unpinned(const std::vector<Link>& held, const std::filesystem::path& pin_directory) {

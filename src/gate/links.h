@@ -47,8 +47,8 @@ inline constexpr MapName guarded = {"guarded", sizeof(uint32_t)};
 inline constexpr MapName events = {"events", 0};
 }  // namespace maps
 
-// A map that the link's program is bound to. For administrators: others get ErrorKind::Refused. An absent one, or one
-// of another size, is ErrorKind::Failed: whose link it is, is not known before.
+// A map that the link's program is bound to. For administrators: others get ErrorKind::Refused, and so does
+// who asks for one that is not there or of another size: whose link it is, is not known before.
 Result<UniqueFd> map_of_link(int link, const MapName& map);
 
 // Names of the links in `held` that are not pinned any more.

@@ -70,10 +70,10 @@ Result<> choose_programs(const bpf_object* object, const Kernel& kernel) {
 }  // namespace
 
 std::vector<std::string> programs_for(const Kernel& kernel) {
-  std::vector<std::string> programs = {"guard_map",       "guard_program", "guard_unlink", "guard_rmdir",
-                                       "guard_rename",    "guard_setattr", "guard_mount",  "guard_move_mount",
-                                       "guard_umount",    "guard_remount", "guard_key",    "gate_setxattr",
-                                       "gate_removexattr"};
+  std::vector<std::string> programs = {
+      "guard_map",     "guard_program",    "guard_unlink", "guard_rmdir",   "guard_rename",    "guard_setattr",
+      "guard_mount",   "guard_move_mount", "guard_umount", "guard_remount", "guard_create",    "guard_mkdir",
+      "guard_symlink", "guard_hard_link",  "guard_key",    "gate_setxattr", "gate_removexattr"};
   programs.emplace_back(kernel.load_hook_has_kernel_argument ? "guard_load" : "guard_load_3");
   if (kernel.has_post_xattr_hooks) {
     programs.emplace_back("gate_post_setxattr");

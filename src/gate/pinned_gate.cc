@@ -2,6 +2,7 @@
 #include "gate/pinned_gate.h"
 
 #include <bpf/bpf.h>
+#include <sys/file.h>
 
 #include "gate/guard.h"
 #include "gate/links.h"
@@ -54,7 +55,11 @@ Result<> PinnedGate::open_maps() {
   return {};
 }
 
-Result<> PinnedGate::lock() { return pins_.lock(); }
+Result<> PinnedGate::lock() {
+  if (::flock(anchor_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno != EWOULDBLOCK) return fail_errno("lock the gate");
+  return fail(ErrorKind::Failed, "another program is changing the gate", "Wait until it has finished.");
+}
 
 Result<Seal> PinnedGate::seal() const { return read_seal(sealed_.get()); }
 
@@ -75,11 +80,20 @@ Result<> PinnedGate::remove_pins() {
   return {};
 }
 
-std::vector<std::string> PinnedGate::attached() const {
-  std::vector<std::string> names = pins_.names();
-  if (auto programs = attached_sysctl(guarded_.get()); programs && !programs->empty())
-    names.emplace_back(sysctl_program);
-  return names;
+Result<std::vector<std::string>> PinnedGate::attached() const {
+  TRY_ASSIGN(std::vector<std::string> names, pins_.names());
+  std::vector<std::string> own;
+  for (const std::string& name : names) {
+    TRY_ASSIGN(UniqueFd link, pins_.open_link(name));
+    bpf_link_info info = {};
+    uint32_t size = sizeof(info);
+    if (bpf_link_get_info_by_fd(link.get(), &info, &size) != 0) return fail_errno("describe link " + name);
+    TRY_ASSIGN(bool is_own, is_guarded(guarded_.get(), {GATE_OBJECT_LINK, 0, info.id}));
+    if (is_own) own.push_back(name);
+  }
+  TRY_ASSIGN(std::vector<uint32_t> programs, attached_sysctl(guarded_.get()));
+  if (!programs.empty()) own.emplace_back(sysctl_program);
+  return own;
 }
 
 }  // namespace bpfgate::gate

@@ -33,7 +33,8 @@ class PinnedGate {
   [[nodiscard]] int guarded() const { return guarded_.get(); }
   [[nodiscard]] const PinDirectory& pins() const { return pins_; }
 
-  // Keeps other programs of this kind out, whatever they call the directory.
+  // Keeps other programs of this kind out, whatever they call the directory and whatever they see mounted: the lock is
+  // on the inode that all BPF descriptors of the host share.
   Result<> lock();
 
   [[nodiscard]] Result<Seal> seal() const;
@@ -42,8 +43,8 @@ class PinnedGate {
   [[nodiscard]] Result<> check_access() const;
   // Removes the pins, and lets go of the link that this holds itself. The maps stay open.
   Result<> remove_pins();
-  // The attached programs, by name.
-  [[nodiscard]] std::vector<std::string> attached() const;
+  // The attached programs, by name: pins count if their links are the gate's.
+  [[nodiscard]] Result<std::vector<std::string>> attached() const;
 
  private:
   explicit PinnedGate(PinDirectory pins) : pins_(std::move(pins)) {}

@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "base/io.h"
+#include "gate/links.h"
 
 namespace bpfgate::gate {
 namespace {
@@ -46,15 +47,18 @@ struct DirectoryDeleter {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-std::vector<std::string> names_in(int directory) {
-  std::vector<std::string> names;
+Result<std::vector<std::string>> names_in(int directory) {
   UniqueFd copy(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!copy) return fail_errno("list the pins");
   std::unique_ptr<DIR, DirectoryDeleter> stream(::fdopendir(copy.get()));
-  if (!stream) return names;
+  if (!stream) return fail_errno("list the pins");
   (void)copy.release();
+  std::vector<std::string> names;
+  errno = 0;
   while (const dirent* entry = ::readdir(stream.get()))
     if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
       names.emplace_back(entry->d_name);
+  if (errno != 0) return fail_errno("list the pins");
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -125,8 +129,9 @@ Result<std::optional<PinDirectory>> PinDirectory::open(const fs::path& pin_direc
   return PinDirectory(pin_directory, std::move(top), std::move(links));
 }
 
-std::vector<std::string> PinDirectory::names() const {
-  return links_ ? names_in(links_.get()) : std::vector<std::string>();
+Result<std::vector<std::string>> PinDirectory::names() const {
+  if (!links_) return std::vector<std::string>();
+  return names_in(links_.get());
 }
 
 Result<UniqueFd> PinDirectory::open_link(const std::string& program) const {
@@ -141,7 +146,8 @@ Result<UniqueFd> PinDirectory::open_link(const std::string& program) const {
 
 Result<std::vector<uint32_t>> PinDirectory::programs() const {
   std::vector<uint32_t> ids;
-  for (const std::string& name : names()) {
+  TRY_ASSIGN(std::vector<std::string> all, names());
+  for (const std::string& name : all) {
     TRY_ASSIGN(UniqueFd link, open_link(name));
     bpf_link_info info = {};
     uint32_t size = sizeof(info);
@@ -151,14 +157,11 @@ Result<std::vector<uint32_t>> PinDirectory::programs() const {
   return ids;
 }
 
-Result<> PinDirectory::lock() {
-  if (::flock(top_.get(), LOCK_EX | LOCK_NB) == 0) return {};
-  return fail(ErrorKind::Failed, "another program holds the lock on " + path_.string(), "Wait until it has finished.");
-}
-
 // A directory is moved about by its path only: the last step goes by it, and what is not empty stays.
 Result<> PinDirectory::remove() {
-  for (const std::string& name : names()) {
+  TRY_ASSIGN(std::vector<std::string> all, names());
+  std::stable_partition(all.begin(), all.end(), [](const std::string& name) { return name != anchor_program; });
+  for (const std::string& name : all) {
     if (::unlinkat(links_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
       return refusal_or_errno("unlink", link_path(path_, name));
   }
@@ -170,7 +173,9 @@ Result<> PinDirectory::remove() {
 
 std::vector<std::string> pinned_links(const fs::path& pin_directory) {
   auto pins = PinDirectory::open(pin_directory);
-  return pins && *pins ? (*pins)->names() : std::vector<std::string>();
+  if (!pins || !*pins) return {};
+  auto names = (*pins)->names();
+  return names ? *std::move(names) : std::vector<std::string>();
 }
 
 Result<> wait_until_gone(const std::vector<uint32_t>& programs) {

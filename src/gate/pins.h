@@ -34,15 +34,13 @@ class PinDirectory {
   static Result<std::optional<PinDirectory>> open(const std::filesystem::path& pin_directory);
 
   // Names of the pinned links, sorted.
-  [[nodiscard]] std::vector<std::string> names() const;
+  [[nodiscard]] Result<std::vector<std::string>> names() const;
   // Where the gate refuses the caller it is ErrorKind::Refused.
   [[nodiscard]] Result<UniqueFd> open_link(const std::string& program) const;
   // Ids of the programs that are attached by the links.
   [[nodiscard]] Result<std::vector<uint32_t>> programs() const;
-  // Unlinks every pin and the directories.
+  // Unlinks every pin, that by which a gate is found as the last, and the directories.
   Result<> remove();
-  // One program at a time. The lock is the directory's, not its path's.
-  Result<> lock();
 
  private:
   PinDirectory(std::filesystem::path path, UniqueFd top, UniqueFd links)

@@ -55,11 +55,15 @@ Inherited take_inherited() {
 }
 
 // The manager keeps whatever it was given under a name. Only what the kernel calls by that name is taken for it.
-void drop_strangers(std::vector<gate::Link>& links) {
-  std::erase_if(links, [](const gate::Link& link) {
+Result<> drop_strangers(std::vector<gate::Link>& links) {
+  std::vector<gate::Link> own;
+  for (gate::Link& link : links) {
     auto program = gate::program_of_link(link.fd.get());
-    return !program || !link.program.starts_with(*program) || program->empty();
-  });
+    if (!program && program.error().kind == ErrorKind::Refused) return std::unexpected(std::move(program).error());
+    if (program && !program->empty() && link.program.starts_with(*program)) own.push_back(std::move(link));
+  }
+  links = std::move(own);
+  return {};
 }
 
 bool has(const std::vector<gate::Link>& links, const std::string& program) {
@@ -72,7 +76,7 @@ class Service {
       : directory_(std::move(directory)), links_(std::move(inherited.links)), query_(std::move(inherited.query)) {}
 
   Result<> start() {
-    drop_strangers(links_);
+    TRY(drop_strangers(links_));
     bool is_restart = !links_.empty();
     TRY(open_missing_links());
     if (links_.empty())
@@ -97,8 +101,10 @@ class Service {
 
  private:
   Result<> open_missing_links() {
-    TRY_ASSIGN(std::vector<gate::Link> pinned, gate::open_links(directory_));
-    for (gate::Link& link : pinned) {
+    auto pinned = gate::open_links(directory_);
+    if (!pinned && links_.empty()) return std::unexpected(std::move(pinned).error());
+    if (!pinned) return {};  // what was inherited is enough to hold
+    for (gate::Link& link : *pinned) {
       if (has(links_, link.program)) continue;
       std::string state = "FDSTORE=1\nFDNAME=" + link.program;
       int fd = link.fd.get();
@@ -184,8 +190,8 @@ class Service {
 
   void look_at_pins() {
     std::vector<std::string> lost = gate::unpinned(links_, directory_);
-    if (lost.size() == lost_.size()) return;
-    if (lost.size() > lost_.size())
+    if (lost == lost_) return;
+    if (lost.size() >= lost_.size())
       log(Notice::PinsLost, std::to_string(lost.size()) + " of the gate's pins are gone, " + lost.front() +
                                 " among them; it stays attached by this service alone");
     else

@@ -222,6 +222,35 @@ static int verb_clone_mount(char** arguments) {
   return status_of(move_mount(tree, "", AT_FDCWD, arguments[1], MOVE_MOUNT_F_EMPTY_PATH));
 }
 
+/*
+ * A bind mount made a peer of the real one, with something of its own mounted in the same place: unmounting that is
+ * passed on by the place, not by what is mounted there.
+ */
+static int verb_umount_in_peer(char** arguments) {
+  char place[512];
+
+  snprintf(place, sizeof(place), "%s/%s", arguments[2], arguments[1]);
+  if (mount(arguments[0], arguments[2], NULL, MS_BIND, NULL) || mount(NULL, arguments[2], NULL, MS_PRIVATE, NULL) ||
+      mount("none", place, "tmpfs", 0, NULL) ||
+      move_mount(AT_FDCWD, arguments[0], AT_FDCWD, arguments[2], MOVE_MOUNT_SET_GROUP))
+    return give_up("make a peer");
+  return status_of(umount2(place, MNT_DETACH));
+}
+
+static int verb_mkdir(char** arguments) { return status_of(mkdir(arguments[0], 0700)); }
+static int verb_symlink(char** arguments) { return status_of(symlink("elsewhere", arguments[0])); }
+static int verb_link(char** arguments) { return status_of(link(arguments[0], arguments[1])); }
+
+static int verb_pin_map(char** arguments) {
+  union bpf_attr create = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
+  union bpf_attr pin_it = {.pathname = (uintptr_t)arguments[0]};
+  long map = bpf(BPF_MAP_CREATE, &create);
+
+  if (map < 0) return give_up("map");
+  pin_it.bpf_fd = (uint32_t)map;
+  return status_of(bpf(BPF_OBJ_PIN, &pin_it));
+}
+
 static long keyctl(int operation, unsigned long a, unsigned long b, unsigned long c) {
   return syscall(SYS_keyctl, operation, a, b, c, 0);
 }
@@ -356,6 +385,21 @@ static int verb_load_modify_return(char** arguments) {
   return status_of(bpf(BPF_PROG_LOAD, &load));
 }
 
+/* An LSM program of a cgroup may set any return value, where others may only refuse. */
+static int verb_load_cgroup_lsm(char** arguments) {
+  struct bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1}, {.code = BPF_JMP | BPF_EXIT}};
+  union bpf_attr load = {.prog_type = BPF_PROG_TYPE_LSM,
+                         .expected_attach_type = BPF_LSM_CGROUP,
+                         .insns = (uintptr_t)code,
+                         .insn_cnt = 2,
+                         .license = (uintptr_t)"GPL"};
+  int id = libbpf_find_vmlinux_btf_id(arguments[0], BPF_LSM_MAC);
+
+  if (id < 0) return give_up(arguments[0]);
+  load.attach_btf_id = (uint32_t)id;
+  return status_of(bpf(BPF_PROG_LOAD, &load));
+}
+
 /* A program on sysctls, which could overrule another one. */
 static int verb_load_sysctl_program(char** arguments) {
   struct bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1}, {.code = BPF_JMP | BPF_EXIT}};
@@ -405,6 +449,8 @@ static const struct {
     {"key-timeout", 1, verb_key_timeout},
     {"key-unlink", 1, verb_key_unlink},
     {"link-by-id", 1, verb_link_by_id},
+    {"link", 2, verb_link},
+    {"load-cgroup-lsm", 1, verb_load_cgroup_lsm},
     {"load-modify-return", 1, verb_load_modify_return},
     {"load-sysctl-program", 0, verb_load_sysctl_program},
     {"load-tracepoint-program", 0, verb_load_tracepoint_program},
@@ -413,9 +459,11 @@ static const struct {
     {"map-by-id-to-read", 1, verb_map_by_id_to_read},
     {"map-in-map", 1, verb_map_in_map},
     {"map-pages", 1, verb_map_pages},
+    {"mkdir", 1, verb_mkdir},
     {"mount-over", 1, verb_mount_over},
     {"move-mount", 2, verb_move_mount},
     {"move-mount-by-name", 2, verb_move_mount_by_name},
+    {"pin-map", 1, verb_pin_map},
     {"program-by-id", 1, verb_program_by_id},
     {"remount", 1, verb_remount},
     {"remove-mount-point", 1, verb_remove_mount_point},
@@ -423,8 +471,10 @@ static const struct {
     {"rename-mount-point", 1, verb_rename_mount_point},
     {"rmdir", 1, verb_rmdir},
     {"switch-ftrace-off", 0, verb_switch_ftrace_off},
+    {"symlink", 1, verb_symlink},
     {"umount", 1, verb_umount},
     {"umount-in-namespace", 1, verb_umount_in_namespace},
+    {"umount-in-peer", 3, verb_umount_in_peer},
     {"umount-lazily", 1, verb_umount_lazily},
     {"umount-private-copy", 1, verb_umount_private_copy},
     {"unlink", 1, verb_unlink},

@@ -28,7 +28,7 @@ remove_decoys() {
   for mounted in $decoy "$other" "$work/target"; do
     while umount "$mounted" 2>/dev/null; do :; done
   done
-  rm -rf $decoy /sys/fs/bpf/moved
+  rm -rf $decoy $decoy-link /sys/fs/bpf/moved
   keyctl unlink "$(keyctl search @u keyring decoy 2>/dev/null)" @u 2>/dev/null
 }
 make_decoys() {
@@ -90,6 +90,10 @@ attack "a pin unlinked by a loader" "./loader unlink @pin"
 attack "a pin renamed" "./unsigned rename @pin /sys/fs/bpf/moved"
 attack "a directory of pins renamed" "./unsigned rename @directory /sys/fs/bpf/moved"
 attack "a directory of pins removed" "./unsigned rmdir @empty"
+attack "a directory made among the pins" "./unsigned mkdir @directory/more"
+attack "a symbolic link made among the pins" "./unsigned symlink @directory/more"
+attack "a second name for a pin" "./unsigned link @pin $decoy-link"
+attack "something pinned among the pins" "./loader pin-map @directory/more"
 attack "a pin exchanged for another" "./unsigned exchange @pin $decoy/program"
 attack "a pin made everybody's" "./unsigned chmod @pin"
 attack "a directory of pins made everybody's" "./unsigned chmod @directory"
@@ -155,6 +159,7 @@ describe_keys() {
 on_decoys baseline
 attempt "baseline: LSM programs switched off with ftrace: allowed" 0 "./unsigned switch-ftrace-off"
 attempt "baseline: a program that replaces what security_bpf() answers: allowed" 0 "./loader load-modify-return security_bpf"
+attempt "baseline: an LSM program of a cgroup: allowed" 0 "./loader load-cgroup-lsm bpf"
 attempt "baseline: a program on sysctls: allowed" 0 "./loader load-sysctl-program"
 
 # --- Auditing: nothing is refused, and it is said what would be.
@@ -189,12 +194,15 @@ attempt "control: a file system of one's own unmounted in another mount namespac
   "./unsigned umount-in-namespace $other"
 attempt "gate: everything mounted once more and unmounted lazily: denied" 1 "./unsigned bind-tree-and-umount / $work/target"
 while umount -l "$work/target" 2>/dev/null; do :; done
+attempt "gate: something else unmounted in the same place of a peer: denied" 1 "./unsigned umount-in-peer /sys fs/bpf $work/target"
+while umount -l "$work/target" 2>/dev/null; do :; done
 mount -t tmpfs none tree && mkdir tree/below && mount -t tmpfs none tree/below || die "tree"
 attempt "control: another tree mounted once more and unmounted lazily: allowed" 0 \
   "./unsigned bind-tree-and-umount $work/tree $work/target"
 mount --make-rprivate / || die "make-rprivate"
 attempt "control: a private copy of the file system unmounted: allowed" 0 "./unsigned umount-private-copy /sys/fs/bpf"
 attempt "gate: a program that replaces what security_bpf() answers: denied" 1 "./loader load-modify-return security_bpf"
+attempt "gate: an LSM program of a cgroup, which answers what it likes: denied" 1 "./loader load-cgroup-lsm bpf"
 attempt "gate: a program on sysctls: denied" 1 "./loader load-sysctl-program"
 attempt "control: a program on tracepoints: allowed" 0 "./loader load-tracepoint-program"
 

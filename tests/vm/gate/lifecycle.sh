@@ -71,7 +71,7 @@ rm -f late
 
 # --- Audit: everything is allowed, and reported.
 load_gate audit.json
-[ "$(ls $pins/links | wc -l)" = 26 ] || fail "wanted 26 pinned links: $(ls $pins/links)"
+[ "$(ls $pins/links | wc -l)" = 30 ] || fail "wanted 30 pinned links: $(ls $pins/links)"
 expect_status 0 "audit: an unsigned program is allowed" ./unsigned call
 bpfgate events --json >events.json
 python3 - <<'PYTHON' && pass "an audit event has every field" || fail "audit event: $(cat events.json)"

@@ -60,7 +60,7 @@ expect_status 1 "no gate: it says so" bpfgated
 expect_output 'no gate is loaded' "no gate: it says what to do" bpfgated
 load_gate enforce.json
 expect_status 1 "an unsigned bpfgated is refused" /opt/bpfgate/bin/bpfgated
-expect_status 0 "sealing" bpfgate gate seal
+expect_status 0 "sealing" bpfgate gate seal --manifest enforce.json
 expect_status 0 "systemd starts it" systemctl start bpfgated.socket bpfgated.service
 expect "it is ready" systemctl is-active bpfgated.service
 links=$(find $pins/links -type f | wc -l)
@@ -124,7 +124,7 @@ systemctl daemon-reload
 
 # --- Taken away by an order, while it runs.
 load_gate enforce.json
-bpfgate gate seal 2>/dev/null || fail "seal"
+bpfgate gate seal --manifest enforce.json 2>/dev/null || fail "seal"
 systemctl start bpfgated.socket bpfgated.service || fail "start again"
 expect "it holds the new gate" has_stored
 expect_status 0 "an order takes the gate away, and the service lets go" bpfgate gate unload --manifest off.json

@@ -153,9 +153,10 @@ Result<> apply(const manifest::Manifest& manifest, const PolicyMaps& maps) {
   TRY_ASSIGN(Policy policy, compile(manifest));
   TRY(write_bank(maps, policy, generation + 1, policy.header.mode));
   TRY(activate(maps, generation + 1));
-  policy.keep_keyrings();
   // The next call is the first under the new policy: by it this process is judged again, and may touch keyrings.
-  TRY(policy_of(maps, generation + 1));
+  auto judged = policy_of(maps, generation + 1);
+  policy.keep_keyrings();
+  TRY(judged);
   for (keyring::Serial serial : outdated) TRY(keyring::remove(serial));
   return {};
 }

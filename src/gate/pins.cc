@@ -179,7 +179,7 @@ std::vector<std::string> pinned_links(const fs::path& pin_directory) {
 }
 
 Result<> wait_until_gone(const std::vector<uint32_t>& programs) {
-  constexpr int attempts = 250;
+  constexpr int attempts = 1500;
   for (int attempt = 0; attempt < attempts; ++attempt) {
     TRY_ASSIGN(std::vector<uint32_t> present, programs_present());
     bool is_gone = std::none_of(programs.begin(), programs.end(), [&](uint32_t id) {

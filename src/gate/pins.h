@@ -52,7 +52,7 @@ class PinDirectory {
 };
 
 // Waits until none of these programs exists any more: the kernel detaches some time after the last reference to a link
-// has gone. ErrorKind::Failed after five seconds: somebody else holds one.
+// has gone. ErrorKind::Failed after half a minute: somebody else holds one.
 Result<> wait_until_gone(const std::vector<uint32_t>& programs);
 
 // Names of the pinned links. An absent directory has none.

@@ -130,6 +130,17 @@ static __always_inline bool measure(struct file *file, struct gate_message *mess
 	return false;
 }
 
+static __always_inline bool same_digest(const struct gate_digest *a, const struct gate_digest *b)
+{
+	const __u64 *left = (const __u64 *)a->value, *right = (const __u64 *)b->value;
+	__u64 difference = a->algorithm ^ b->algorithm;
+	int i;
+
+	for (i = 0; i < GATE_MAX_DIGEST / 8; i++)
+		difference |= left[i] ^ right[i];
+	return difference == 0;
+}
+
 static __always_inline bool is_listed(const struct gate_digest *digest, struct gate_judgement *judgement)
 {
 	struct gate_digest_key key = {.bank = bank_of(judgement->generation)};

@@ -331,17 +331,6 @@ void BPF_PROG(gate_post_removexattr, struct dentry *dentry, const char *name)
 		forget_verdict(inode);
 }
 
-static __always_inline bool same_digest(const struct gate_digest *a, const struct gate_digest *b)
-{
-	const __u64 *left = (const __u64 *)a->value, *right = (const __u64 *)b->value;
-	__u64 difference = a->algorithm ^ b->algorithm;
-	int i;
-
-	for (i = 0; i < GATE_MAX_DIGEST / 8; i++)
-		difference |= left[i] ^ right[i];
-	return difference == 0;
-}
-
 /*
  * Judges a running process by its executable: one older than the gate, for which there is nothing better, and one that
  * could not be judged at exec or was judged under another policy, whose executable must still be the file it was

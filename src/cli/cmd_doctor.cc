@@ -41,7 +41,8 @@ Finding examine_gate() {
     return {"gate", Health::Weak, state, "it reports and refuses nothing",
             "Update it to a manifest of mode \"enforce\"."};
   if (!(*status)->sealed)
-    return {"gate", Health::Weak, state, "whoever runs bpfgate changes its policy", "Seal it: bpfgate gate seal --manifest FILE"};
+    return {"gate", Health::Weak, state, "whoever runs bpfgate changes its policy",
+            "Seal it: bpfgate gate seal --manifest FILE"};
   return {"gate", Health::Good, state, "", ""};
 }
 

@@ -233,7 +233,7 @@ constexpr GateCommand gate_commands[] = {
 };
 
 // A directory is called by its last component, too.
-std::filesystem::path without_slash(std::filesystem::path path) {
+std::filesystem::path without_slash(const std::filesystem::path& path) {
   return path.has_filename() ? path : path.parent_path();
 }
 

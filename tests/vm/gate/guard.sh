@@ -43,7 +43,7 @@ make_decoys() {
 }
 id_in() { sed -n "s/^$1=//p" "$2"; }
 
-names=() on_decoy=() on_gate=()
+names=()
 # attack NAME COMMAND: with @map, @program, @link, @pin, @directory, @fs, @ring, @key for what it is made on.
 attack() {
   names+=("$1")

@@ -219,7 +219,9 @@ Result<> load_and_arm(const manifest::Manifest& manifest, const LoadOptions& opt
 Result<> check_was_alone(const fs::path& directory, manifest::Mode mode) {
   if (mode != manifest::Mode::Enforce) return {};
   auto gate = PinnedGate::open(directory);
-  if (!gate) return {};  // loaded by force, and out of this program's own reach
+  // Loaded by force, it is out of this program's own reach.
+  if (!gate && gate.error().kind == ErrorKind::Refused) return {};
+  if (!gate) return std::unexpected(std::move(gate).error());
   auto alone = check_nobody_holds(*gate);
   if (alone) return {};
   TRY(unload(std::nullopt, directory));
@@ -291,10 +293,12 @@ Result<> seal(const manifest::Manifest& manifest, const fs::path& pin_directory,
   TRY(check_stays_manageable(manifest));
   TRY(check_is_complete(gate));
   TRY(gate.set_seal(GATE_SEALED));
-  auto checked = check_sealed(gate, force);
-  if (checked) return apply(manifest, gate.policy_maps());
+  // Half of it would be worse than none: a policy that others may have written, under a seal.
+  auto done = check_sealed(gate, force);
+  if (done) done = apply(manifest, gate.policy_maps());
+  if (done) return {};
   TRY(gate.set_seal(GATE_UNSEALED));
-  return checked;
+  return done;
 }
 
 Result<> unload(const std::optional<Order>& order, const fs::path& pin_directory) {

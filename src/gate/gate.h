@@ -66,7 +66,8 @@ struct LoadOptions {
 };
 
 // What `manifest` says, in the kernel. Either everything is attached and pinned, or nothing stays behind. A gate that
-// is pinned already is ErrorKind::Failed; ask status() first. In enforce mode the last step is what arms it.
+// is pinned already is ErrorKind::Failed; ask status() first. In enforce mode the last step is what arms it; whoever
+// got a descriptor of its maps before that is found afterwards, and the gate taken away again: ErrorKind::Refused.
 Result<> load(const manifest::Manifest& manifest, const LoadOptions& options);
 
 // A manifest, and the detached signature that came with it: empty where there was none. What a signature is worth

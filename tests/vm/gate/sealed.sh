@@ -83,7 +83,18 @@ expect_output "process $holder .*/holder: 1 descriptors" "it says who" bpfgate g
 kill $holder
 wait $holder 2>/dev/null
 expect_status 0 "unsealed, an unsigned manifest is good" bpfgate gate update --manifest enforce.json
+# While it audits, others put a signer of their own in; and a manifest that cannot be applied seals nothing.
+update_gate audit.json
+sed "s|$keys/policy.pem|$keys/strangers.pem|" audit.json >tampered.json
+expect_status 0 "auditing, anybody may change the policy" "$unsigned_bpfgate" gate update --manifest tampered.json
+cp -r keys broken
+echo garbage >broken/libraries.pem
+sed "s|$keys/libraries.pem|$work/broken/libraries.pem|" enforce.json >broken.json
+expect_status 4 "sealing with a certificate that is none" bpfgate gate seal --manifest broken.json
+expect_output '"sealed": false' "nothing is sealed then" bpfgate gate status --json
 expect_status 0 "sealing" bpfgate gate seal --manifest enforce.json
+expect_status 1 "sealed: an order by the signer whom others had put in is refused" \
+  bpfgate gate update --manifest strangers-next.json
 expect_output '"sealed": true' "status says so" bpfgate gate status --json
 expect_status 1 "sealing again is refused" bpfgate gate seal --manifest enforce.json
 expect_output 'is sealed already' "it says so" bpfgate gate seal --manifest enforce.json

@@ -52,23 +52,25 @@ int BPF_PROG(guard_program, struct bpf_prog *prog, int ret)
 	return 0;
 }
 
+/* What hooks say that pass or refuse; `ret` is what the modules before said. */
+static __always_inline int refuse_if(bool concerned, __u32 reason, int ret)
+{
+	if (ret)
+		return ret;
+	return concerned && guard(reason) ? -EPERM : 0;
+}
+
 SEC("lsm/inode_unlink")
 int BPF_PROG(guard_unlink, struct inode *dir, struct dentry *dentry, int ret)
 {
-	struct inode *inode = dentry->d_inode;
-
-	if (ret)
-		return ret;
-	if (is_guarded_inode(inode) && guard(GATE_REASON_GUARDED_PIN))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_guarded_inode(dentry->d_inode), GATE_REASON_GUARDED_PIN, ret);
 }
 
 /*
  * Also a directory that the pins' file system is mounted on, or what that is mounted on: removed where it is no mount
  * point, in another namespace, it is unmounted here (detach_mounts() in fs/namespace.c), and no hook sees that.
  */
-static __always_inline bool is_mount_point_of_pins(struct dentry *dentry)
+static __always_inline bool is_guarded_directory(struct dentry *dentry)
 {
 	struct inode *inode = dentry->d_inode;
 
@@ -79,13 +81,12 @@ static __always_inline bool is_mount_point_of_pins(struct dentry *dentry)
 SEC("lsm/inode_rmdir")
 int BPF_PROG(guard_rmdir, struct inode *dir, struct dentry *dentry, int ret)
 {
-	struct inode *inode = dentry->d_inode;
+	return refuse_if(is_guarded_directory(dentry), GATE_REASON_GUARDED_PIN, ret);
+}
 
-	if (ret)
-		return ret;
-	if ((is_guarded_inode(inode) || is_mount_point_of_pins(dentry)) && guard(GATE_REASON_GUARDED_PIN))
-		return -EPERM;
-	return 0;
+static __always_inline bool is_guarded_name(struct dentry *dentry)
+{
+	return is_guarded_inode(dentry->d_inode) || is_guarded_directory(dentry);
 }
 
 /* What is renamed, and what would be replaced or exchanged. */
@@ -93,27 +94,13 @@ SEC("lsm/inode_rename")
 int BPF_PROG(guard_rename, struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir,
 	     struct dentry *new_dentry, int ret)
 {
-	struct inode *moved = old_dentry->d_inode, *replaced = new_dentry->d_inode;
-
-	if (ret)
-		return ret;
-	if ((is_guarded_inode(moved) || is_guarded_inode(replaced) || is_mount_point_of_pins(old_dentry) ||
-	     is_mount_point_of_pins(new_dentry)) &&
-	    guard(GATE_REASON_GUARDED_PIN))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_guarded_name(old_dentry) || is_guarded_name(new_dentry), GATE_REASON_GUARDED_PIN, ret);
 }
 
 SEC("lsm/inode_setattr")
 int BPF_PROG(guard_setattr, struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr, int ret)
 {
-	struct inode *inode = dentry->d_inode;
-
-	if (ret)
-		return ret;
-	if (is_guarded_inode(inode) && guard(GATE_REASON_GUARDED_PIN))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_guarded_inode(dentry->d_inode), GATE_REASON_GUARDED_PIN, ret);
 }
 
 /*
@@ -123,43 +110,25 @@ int BPF_PROG(guard_setattr, struct mnt_idmap *idmap, struct dentry *dentry, stru
 SEC("lsm/inode_create")
 int BPF_PROG(guard_create, struct inode *dir, struct dentry *dentry, umode_t mode, int ret)
 {
-	if (ret)
-		return ret;
-	if (is_guarded_inode(dir) && guard(GATE_REASON_GUARDED_PIN))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_guarded_inode(dir), GATE_REASON_GUARDED_PIN, ret);
 }
 
 SEC("lsm/inode_mkdir")
 int BPF_PROG(guard_mkdir, struct inode *dir, struct dentry *dentry, umode_t mode, int ret)
 {
-	if (ret)
-		return ret;
-	if (is_guarded_inode(dir) && guard(GATE_REASON_GUARDED_PIN))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_guarded_inode(dir), GATE_REASON_GUARDED_PIN, ret);
 }
 
 SEC("lsm/inode_symlink")
 int BPF_PROG(guard_symlink, struct inode *dir, struct dentry *dentry, const char *old_name, int ret)
 {
-	if (ret)
-		return ret;
-	if (is_guarded_inode(dir) && guard(GATE_REASON_GUARDED_PIN))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_guarded_inode(dir), GATE_REASON_GUARDED_PIN, ret);
 }
 
 SEC("lsm/inode_link")
 int BPF_PROG(guard_hard_link, struct dentry *old_dentry, struct inode *dir, struct dentry *new_dentry, int ret)
 {
-	struct inode *linked = old_dentry->d_inode;
-
-	if (ret)
-		return ret;
-	if ((is_guarded_inode(dir) || is_guarded_inode(linked)) && guard(GATE_REASON_GUARDED_PIN))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_guarded_inode(dir) || is_guarded_inode(old_dentry->d_inode), GATE_REASON_GUARDED_PIN, ret);
 }
 
 static __always_inline bool is_on_guarded_file_system(const struct path *path)
@@ -180,21 +149,14 @@ SEC("lsm/sb_mount")
 int BPF_PROG(guard_mount, const char *dev_name, const struct path *path, const char *type, unsigned long flags,
 	     void *data, int ret)
 {
-	if (ret)
-		return ret;
-	if (is_way_to_pins(path) && guard(GATE_REASON_GUARDED_MOUNT))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_way_to_pins(path), GATE_REASON_GUARDED_MOUNT, ret);
 }
 
 SEC("lsm/move_mount")
 int BPF_PROG(guard_move_mount, const struct path *from_path, const struct path *to_path, int ret)
 {
-	if (ret)
-		return ret;
-	if ((is_on_guarded_file_system(from_path) || is_way_to_pins(to_path)) && guard(GATE_REASON_GUARDED_MOUNT))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_on_guarded_file_system(from_path) || is_way_to_pins(to_path), GATE_REASON_GUARDED_MOUNT,
+			 ret);
 }
 
 /* A walk over all that is mounted below, as next_mnt() in fs/namespace.c does it. */
@@ -280,21 +242,13 @@ int BPF_PROG(guard_umount, struct vfsmount *mnt, int flags, int ret)
 	walk.root = (struct mount *)(address - bpf_core_field_offset(struct mount, mnt));
 	walk.at = walk.root;
 	bpf_loop(1 << 20, walk_step, &walk, 0);
-	if (!walk.found && walk.finished)
-		return 0;
-	if (guard(GATE_REASON_GUARDED_MOUNT))
-		return -EPERM;
-	return 0;
+	return refuse_if(walk.found || !walk.finished, GATE_REASON_GUARDED_MOUNT, ret);
 }
 
 SEC("lsm/sb_remount")
 int BPF_PROG(guard_remount, struct super_block *sb, void *mnt_opts, int ret)
 {
-	if (ret)
-		return ret;
-	if (is_guarded(GATE_OBJECT_FILE_SYSTEM, sb->s_dev, 0) && guard(GATE_REASON_GUARDED_MOUNT))
-		return -EPERM;
-	return 0;
+	return refuse_if(is_guarded(GATE_OBJECT_FILE_SYSTEM, sb->s_dev, 0), GATE_REASON_GUARDED_MOUNT, ret);
 }
 
 /*
@@ -343,22 +297,14 @@ static __always_inline bool could_undo_the_gate(const union bpf_attr *attr)
 SEC("lsm/bpf_prog_load")
 int BPF_PROG(guard_load, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token, bool kernel, int ret)
 {
-	if (ret)
-		return ret;
-	if (could_undo_the_gate(attr) && guard(GATE_REASON_GUARDED_HOOK))
-		return -EPERM;
-	return 0;
+	return refuse_if(could_undo_the_gate(attr), GATE_REASON_GUARDED_HOOK, ret);
 }
 
 /* Before 6.15. */
 SEC("lsm/bpf_prog_load")
 int BPF_PROG(guard_load_3, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token, int ret)
 {
-	if (ret)
-		return ret;
-	if (could_undo_the_gate(attr) && guard(GATE_REASON_GUARDED_HOOK))
-		return -EPERM;
-	return 0;
+	return refuse_if(could_undo_the_gate(attr), GATE_REASON_GUARDED_HOOK, ret);
 }
 
 /*

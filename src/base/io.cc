@@ -88,6 +88,12 @@ Result<> write_file_atomically(const std::filesystem::path& path, ByteView conte
   return sync_directory(directory_of(path));
 }
 
+Result<> sync_file_system(const std::filesystem::path& path) {
+  TRY_ASSIGN(UniqueFd fd, open_file(path, O_RDONLY));
+  if (::syncfs(fd.get()) != 0) return fail_errno("write the file system of " + path.string() + " to the disk");
+  return {};
+}
+
 Result<std::optional<Bytes>> get_xattr(int fd, const char* name) {
   // The size can change between the two calls; ERANGE then asks for another round.
   for (;;) {

@@ -25,6 +25,9 @@ Result<std::string> read_text_file(const std::filesystem::path& path, size_t lim
 // crash `path` holds either the old or the new content.
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode = 0644);
 
+// Waits until everything written so far to the file system that holds `path` is on the disk (syncfs(2)).
+Result<> sync_file_system(const std::filesystem::path& path);
+
 // Extended attributes of the open file. An absent attribute is nullopt, not an error; a file system without them is
 // ErrorKind::Unsupported.
 Result<std::optional<Bytes>> get_xattr(int fd, const char* name);

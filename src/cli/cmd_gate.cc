@@ -110,7 +110,7 @@ Result<> check_lock_out(const manifest::Manifest& manifest, bool force) {
 
 Result<int> load(const GateOptions& options) {
   TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.manifest));
-  TRY_ASSIGN(std::optional<gate::Status> present, gate::status(options.load.pin_directory));
+  TRY_ASSIGN(std::optional<gate::Status> present, gate::status(options.load.places.pins));
   if (present) {
     TRY(show(*present, "gate load", options.json));
     return compare_with_loaded(*present, manifest);
@@ -132,7 +132,7 @@ Result<int> update(const GateOptions& options) {
   TRY_ASSIGN(gate::Order order, gate::load_order(options.manifest, options.signature));
   const manifest::Manifest& manifest = order.manifest;
   TRY(check_lock_out(manifest, options.force));
-  TRY(gate::update(order, options.load.pin_directory));
+  TRY(gate::update(order, options.load.places));
   std::fprintf(stderr, "bpfgate: policy %s, sequence %llu, is in force in %s mode\n", manifest.name.c_str(),
                static_cast<unsigned long long>(manifest.sequence),
                std::string(manifest::name_of(manifest.mode)).c_str());
@@ -147,7 +147,7 @@ Result<int> update(const GateOptions& options) {
 }
 
 Result<int> status(const GateOptions& options) {
-  TRY_ASSIGN(std::optional<gate::Status> present, gate::status(options.load.pin_directory));
+  TRY_ASSIGN(std::optional<gate::Status> present, gate::status(options.load.places.pins));
   if (present) {
     TRY(show(*present, "gate status", options.json));
     return present->missing_hooks.empty() ? exit_good : exit_refused;
@@ -164,8 +164,8 @@ Result<int> status(const GateOptions& options) {
 }
 
 Result<int> seal(const GateOptions& options) {
-  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.manifest));
-  TRY(gate::seal(manifest, options.load.pin_directory, options.force));
+  TRY_ASSIGN(gate::Order order, gate::load_order(options.manifest));
+  TRY(gate::seal(order.manifest, options.load.places, options.force));
   std::fprintf(stderr, "bpfgate: sealed: from now on only a signed manifest changes the gate\n");
   if (options.json) print_json(json_output("gate seal"));
   TRY(flush_output());
@@ -177,7 +177,7 @@ Result<int> unload(const GateOptions& options) {
   if (!options.manifest.empty()) {
     TRY_ASSIGN(order, gate::load_order(options.manifest, options.signature));
   }
-  TRY(gate::unload(order, options.load.pin_directory));
+  TRY(gate::unload(order, options.load.places));
   if (options.json) print_json(json_output("gate unload"));
   TRY(flush_output());
   return exit_good;
@@ -241,10 +241,12 @@ void add_command(CLI::App& parent, const GateCommand& command, int& status) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
   auto options = std::make_shared<GateOptions>();
   command.add_options(*app, *options);
-  app->add_option("--pin-directory", options->load.pin_directory, "where in bpffs the gate is")->capture_default_str();
+  app->add_option("--pin-directory", options->load.places.pins, "where in bpffs the gate is")->capture_default_str();
+  app->add_option("--state-directory", options->load.places.state, "where sequence numbers outlive a boot")
+      ->capture_default_str();
   app->add_flag("--json", options->json, "print one JSON object");
   app->callback([options, &status, action = command.action] {
-    options->load.pin_directory = without_slash(options->load.pin_directory);
+    options->load.places.pins = without_slash(options->load.places.pins);
     Result<int> done = action(*options);
     status = done ? *done : report(done.error());
   });

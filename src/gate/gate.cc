@@ -21,6 +21,7 @@
 #include "gate/policy.h"
 #include "gate/probe.h"
 #include "gate/seal.h"
+#include "gate/sequence.h"
 
 namespace bpfgate::gate {
 namespace {
@@ -90,13 +91,14 @@ Result<> check_order(const Order& order, PinnedGate& gate) {
   return check_authorized(order.manifest, order.signature, current, authorities);
 }
 
-Result<> check_may_unload(const std::optional<Order>& order, PinnedGate& gate) {
+Result<> check_may_unload(const std::optional<Order>& order, PinnedGate& gate, const Places& places) {
   TRY_ASSIGN(Seal seal, gate.seal());
   if (seal != Seal::Sealed) return {};
   if (!order || order->manifest.mode != manifest::Mode::Off)
     return fail(ErrorKind::Refused, "the gate is sealed: taking it away needs a signed manifest of mode \"off\"",
                 "Make one with a higher sequence number, sign it, and name it with --manifest.");
-  return check_order(*order, gate);
+  TRY(check_order(*order, gate));
+  return record_sequence(places.state, order->manifest);
 }
 
 Failure refuse_holders(const std::vector<Holder>& holders) {
@@ -193,13 +195,15 @@ Result<> remove_keyrings(const PolicyMaps& maps, uint64_t generation) {
 }
 
 Result<> load_and_arm(const manifest::Manifest& manifest, const LoadOptions& options) {
+  const fs::path& pins = options.places.pins;
   TRY_ASSIGN(Kernel kernel, probe_kernel());
-  TRY(check_is_bpffs(options.pin_directory.parent_path()));
+  TRY(check_not_rolled_back(options.places.state, manifest));
+  TRY(check_is_bpffs(pins.parent_path()));
   TRY_ASSIGN(UniqueFd lock, lock_pins());
-  if (is_there(options.pin_directory))
-    return fail(ErrorKind::Failed, options.pin_directory.string() + " exists: a gate is loaded",
+  if (is_there(pins))
+    return fail(ErrorKind::Failed, pins.string() + " exists: a gate is loaded",
                 "Change its policy with bpfgate gate update, or remove it with bpfgate gate unload.");
-  fs::path staging = staging_directory(options.pin_directory);
+  fs::path staging = staging_directory(pins);
   TRY(remove_leftover(staging));
   TRY_ASSIGN(Policy policy, compile(manifest));
   TRY_ASSIGN(Object object, Object::load(kernel, options));
@@ -207,7 +211,7 @@ Result<> load_and_arm(const manifest::Manifest& manifest, const LoadOptions& opt
     (void)remove_staging(staging);
     return done;
   }
-  if (auto done = rename_and_arm(object, policy, staging, options.pin_directory); !done) {
+  if (auto done = rename_and_arm(object, policy, staging, pins); !done) {
     (void)remove_staging(staging);
     return done;
   }
@@ -224,7 +228,7 @@ Result<> check_was_alone(const fs::path& directory, manifest::Mode mode) {
   if (!gate) return std::unexpected(std::move(gate).error());
   auto alone = check_nobody_holds(*gate);
   if (alone) return {};
-  TRY(unload(std::nullopt, directory));
+  TRY(unload(std::nullopt, {.pins = directory}));
   return alone;
 }
 
@@ -248,24 +252,28 @@ Result<Seal> read_seal(int map) {
 
 Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {
   TRY(load_and_arm(manifest, options));
-  return check_was_alone(options.pin_directory, manifest.mode);
+  return check_was_alone(options.places.pins, manifest.mode);
 }
 
 Result<Order> load_order(const fs::path& manifest, const fs::path& signature) {
   Order order;
   TRY_ASSIGN(order.manifest, manifest::load(manifest));
+  TRY(sync_file_system(manifest));
   fs::path beside = manifest.string() + ".p7s";
   if (signature.empty() && !is_there(beside)) return order;
   TRY_ASSIGN(order.signature, read_file(signature.empty() ? beside : signature, GATE_MAX_SIGNATURE));
   return order;
 }
 
-Result<> update(const Order& order, const fs::path& pin_directory) {
-  TRY_ASSIGN(PinnedGate gate, PinnedGate::open(pin_directory));
+Result<> update(const Order& order, const Places& places) {
+  TRY_ASSIGN(PinnedGate gate, PinnedGate::open(places.pins));
   TRY(gate.lock());
   TRY_ASSIGN(Seal seal, gate.seal());
   TRY(check_order(order, gate));
-  if (seal != Seal::Unsealed) TRY(check_stays_manageable(order.manifest));
+  if (seal != Seal::Unsealed) {
+    TRY(check_stays_manageable(order.manifest));
+    TRY(record_sequence(places.state, order.manifest));
+  }
   return apply(order.manifest, gate.policy_maps());
 }
 
@@ -284,8 +292,8 @@ Result<std::optional<Status>> status(const fs::path& pin_directory) {
   return status;
 }
 
-Result<> seal(const manifest::Manifest& manifest, const fs::path& pin_directory, bool force) {
-  TRY_ASSIGN(PinnedGate gate, PinnedGate::open(pin_directory));
+Result<> seal(const manifest::Manifest& manifest, const Places& places, bool force) {
+  TRY_ASSIGN(PinnedGate gate, PinnedGate::open(places.pins));
   TRY(gate.lock());
   TRY_ASSIGN(Seal before, gate.seal());
   if (before != Seal::Unsealed)
@@ -295,18 +303,19 @@ Result<> seal(const manifest::Manifest& manifest, const fs::path& pin_directory,
   TRY(gate.set_seal(GATE_SEALED));
   // Half of it would be worse than none: a policy that others may have written, under a seal.
   auto done = check_sealed(gate, force);
+  if (done) done = record_sequence(places.state, manifest);
   if (done) done = apply(manifest, gate.policy_maps());
   if (done) return {};
   TRY(gate.set_seal(GATE_UNSEALED));
   return done;
 }
 
-Result<> unload(const std::optional<Order>& order, const fs::path& pin_directory) {
+Result<> unload(const std::optional<Order>& order, const Places& places) {
   TRY_ASSIGN(UniqueFd lock, lock_pins());
-  TRY_ASSIGN(std::optional<PinnedGate> gate, PinnedGate::find(pin_directory));
-  if (!gate) return remove_leftover(staging_directory(pin_directory));
+  TRY_ASSIGN(std::optional<PinnedGate> gate, PinnedGate::find(places.pins));
+  if (!gate) return remove_leftover(staging_directory(places.pins));
   TRY(gate->lock());
-  TRY(check_may_unload(order, *gate));
+  TRY(check_may_unload(order, *gate, places));
   TRY_ASSIGN(std::vector<uint32_t> programs, gate->pins().programs());
   TRY_ASSIGN(std::vector<uint32_t> sysctl, attached_sysctl(gate->guarded()));
   TRY_ASSIGN(uint64_t generation, active_generation(gate->policy_maps()));

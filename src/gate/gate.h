@@ -19,6 +19,13 @@ namespace bpfgate::gate {
 
 // Where everything is pinned: one directory in bpffs, with links/ below it.
 inline constexpr const char* default_pin_directory = "/sys/fs/bpf/bpfgate";
+// What outlives a boot: see gate/sequence.h.
+inline constexpr const char* default_state_directory = "/var/lib/bpfgate";
+
+struct Places {
+  std::filesystem::path pins = default_pin_directory;
+  std::filesystem::path state = default_state_directory;
+};
 
 struct Counters {
   uint64_t refused = 0;
@@ -58,7 +65,7 @@ struct Status {
 };
 
 struct LoadOptions {
-  std::filesystem::path pin_directory = default_pin_directory;
+  Places places;
   bool verbose = false;  // pass libbpf's messages on to stderr
   // The signature buffers and how long to wait for one: 0 means the build's own figure.
   uint32_t scratch_slots = 0;
@@ -67,7 +74,8 @@ struct LoadOptions {
 
 // What `manifest` says, in the kernel. Either everything is attached and pinned, or nothing stays behind. A gate that
 // is pinned already is ErrorKind::Failed; ask status() first. In enforce mode the last step is what arms it; whoever
-// got a descriptor of its maps before that is found afterwards, and the gate taken away again: ErrorKind::Refused.
+// got a descriptor of its maps before that is found afterwards, and the gate taken away again: ErrorKind::Refused. The
+// same for a manifest that is older than one a sealed gate on this host has had.
 Result<> load(const manifest::Manifest& manifest, const LoadOptions& options);
 
 // A manifest, and the detached signature that came with it: empty where there was none. What a signature is worth
@@ -78,25 +86,27 @@ struct Order {
 };
 
 // Reads a manifest and what is named after it, FILE.p7s, where there is such a file; or `signature` if it names one.
+// All of the manifest's file system is on the disk then: what is remembered of an order must not outlive it.
 Result<Order> load_order(const std::filesystem::path& manifest, const std::filesystem::path& signature = {});
 
 // Replaces the policy of the pinned gate in one step: every process is judged under the new one from its next call on.
-// A sealed gate wants a signature by somebody its policy names, and a higher sequence number: ErrorKind::Refused.
-Result<> update(const Order& order, const std::filesystem::path& pin_directory);
+// A sealed gate wants a signature by somebody its policy names, and a higher sequence number: ErrorKind::Refused. The
+// number is remembered before the policy changes.
+Result<> update(const Order& order, const Places& places);
 
 // From now on changes come by signed manifests only, and the gate's own objects are out of reach in audit mode too.
 // The policy is written anew from the manifest, whatever has become of it until now. ErrorKind::Refused, and nothing
 // done, where nobody could ever change it again (no signer of manifests, or this program has not the grant "admin"),
 // where the gate is incomplete or sealed already, and where a process holds a descriptor of one of the gate's maps or
 // programs; `force` overrides the latter.
-Result<> seal(const manifest::Manifest& manifest, const std::filesystem::path& pin_directory, bool force);
+Result<> seal(const manifest::Manifest& manifest, const Places& places, bool force);
 
 // nullopt: no gate is pinned there. A caller the gate itself refuses gets ErrorKind::Refused.
 Result<std::optional<Status>> status(const std::filesystem::path& pin_directory);
 
 // Detaches and removes everything, keyrings included. Nothing pinned is success. A sealed gate wants an order, whose
-// manifest is of mode "off", signed as for an update; any other ignores it.
-Result<> unload(const std::optional<Order>& order, const std::filesystem::path& pin_directory);
+// manifest is of mode "off", signed as for an update, and whose number is remembered; any other gate ignores it.
+Result<> unload(const std::optional<Order>& order, const Places& places);
 
 // SHA-256 of the manifest's canonical text, in hex: equal hashes mean equal policies.
 std::string policy_hash(const manifest::Manifest& manifest);

@@ -39,6 +39,8 @@ manifest enforce-again enforce 8 policy
 manifest off-unsigned off 9
 manifest off-older off 8 policy
 manifest off off 9 policy
+manifest newest enforce 9
+sed 's/"name": "test"/"name": "second"/' audit.json >second.json
 manifest renamed enforce 6
 sed -i 's/"name": "test"/"name": "other"/' renamed.json
 bpfgate manifest sign --key keys/policy.key --cert keys/policy.pem renamed.json >/dev/null || die "manifest sign renamed"
@@ -138,7 +140,7 @@ mkdir -p /sys/fs/bpf/z/links
 refused "a gate whose links are bound there" bpfgate gate unload --pin-directory /sys/fs/bpf/z
 expect_output 'is a mount point or a link' "it says so" bpfgate gate unload --pin-directory /sys/fs/bpf/z
 [ "$(ls $pins/links)" = "$before" ] && pass "every pin is there" || fail "pins: $(ls $pins/links)"
-expect_status 0 "a second gate is loaded beside it" bpfgate gate load --manifest audit.json --pin-directory /sys/fs/bpf/second
+expect_status 0 "a second gate is loaded beside it" bpfgate gate load --manifest second.json --pin-directory /sys/fs/bpf/second
 expect_status 1 "the sealed one still guards ftrace" "$work/holder" switch-ftrace-off
 expect_status 0 "the second gate is unloaded" bpfgate gate unload --pin-directory /sys/fs/bpf/second
 expect_status 1 "the sealed one still guards ftrace, the second being gone" "$work/holder" switch-ftrace-off
@@ -162,4 +164,15 @@ expect_status 1 "an unsigned program is refused again" ./unsigned call
 refused "unloading by a manifest that is not newer" bpfgate gate unload --manifest off-older.json
 expect_status 0 "a signed manifest of mode off takes it away" bpfgate gate unload --manifest off.json
 expect_status 0 "an unsigned program is allowed" ./unsigned call
+
+# --- What a boot must not rewind: here the gate has gone, as after one.
+expect_status 1 "an older manifest is not loaded" bpfgate gate load --manifest enforce.json
+expect_output '/sequence: 5 is older than 9' "it says why" bpfgate gate load --manifest enforce.json
+expect_status 1 "an unsigned bpfgate does not either" "$unsigned_bpfgate" gate load --manifest enforce.json
+[ "$(cat /var/lib/bpfgate/test.sequence)" = 9 ] && pass "the number is on the disk" || fail "no number on the disk"
+echo garbage >/var/lib/bpfgate/test.sequence
+expect_status 1 "with a number that cannot be read nothing is loaded" bpfgate gate load --manifest newest.json
+echo 9 >/var/lib/bpfgate/test.sequence
+expect_status 0 "one with the same number is loaded" bpfgate gate load --manifest newest.json
+expect_status 0 "and unloaded: nothing has sealed it" bpfgate gate unload
 finish

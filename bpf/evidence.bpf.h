@@ -7,7 +7,7 @@
 #ifndef BPFGATE_EVIDENCE_BPF_H
 #define BPFGATE_EVIDENCE_BPF_H
 
-#include "policy.bpf.h"
+#include "usage.bpf.h"
 
 static const char signature_xattr[] = "user.bpf_prog_sig";
 
@@ -29,10 +29,11 @@ struct gate_message {
 	struct gate_digest digest;
 };
 
-/* Of one thread, while it judges a file. */
+/* Of one thread, while it judges a file or loads a program. */
 struct gate_workspace {
 	struct gate_message message;
 	__u32 verifying; /* it may search the gate's keyrings: see guard_key in guard.bpf.c */
+	struct gate_usage usage; /* of the program it is about to load */
 };
 
 /*
@@ -56,8 +57,7 @@ struct {
 struct gate_kept_verdict {
 	struct bpf_spin_lock lock;
 	__u32 role;
-	__u32 grant;
-	__u32 reserved;
+	__u64 grants;
 	__u64 generation;  /* of the policy that the verdict was made under */
 	__u64 changes;     /* how often the file's signature was touched */
 	__u64 judged_at;	 /* value of `changes` before the signature was read */
@@ -72,11 +72,12 @@ struct {
 
 struct gate_judgement {
 	__u64 generation; /* of the policy it was made under */
-	__u64 commands; /* what the loader may do; 0 for all else */
+	__u64 grants; /* the loader's; 0 for all else */
+	__u64 commands; /* that they allow whatever the call is about */
 	__u32 verdict;    /* enum gate_verdict */
 	__u32 reason;     /* enum gate_reason */
-	__u32 grant;
-	__u32 flags; /* GATE_GRANT_*, of the loader's grant */
+	__u32 flags; /* GATE_GRANT_*, of any of the loader's grants */
+	__u32 reserved;
 };
 
 static __always_inline void conclude(struct gate_judgement *judgement, __u32 verdict, __u32 reason)
@@ -85,24 +86,34 @@ static __always_inline void conclude(struct gate_judgement *judgement, __u32 ver
 	judgement->reason = reason;
 }
 
-/* From a role in the policy to a verdict. A role this build does not know proves nothing. */
-static __always_inline void conclude_role(struct gate_judgement *judgement, __u32 role, __u32 grant, __u32 reason)
+static long add_grant(__u64 index, struct gate_judgement *judgement)
 {
 	struct gate_grant *granted;
 
+	if (!(judgement->grants >> (index & 63) & 1))
+		return 0;
+	granted = grant_of(judgement->generation, index);
+	if (!granted)
+		return 0;
+	judgement->commands |= granted->plain_commands;
+	judgement->flags |= granted->flags;
+	return 0;
+}
+
+/* From a role in the policy to a verdict. A role this build does not know proves nothing. */
+static __always_inline void conclude_role(struct gate_judgement *judgement, __u32 role, __u64 mask, __u32 reason)
+{
 	if (role == GATE_ROLE_LIBRARY) {
 		conclude(judgement, GATE_VERDICT_LIBRARY, reason);
 		return;
 	}
-	granted = grant_of(judgement->generation, grant);
-	if (role != GATE_ROLE_LOADER || !granted) {
+	if (role != GATE_ROLE_LOADER || !mask) {
 		conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
 		return;
 	}
 	conclude(judgement, GATE_VERDICT_LOADER, reason);
-	judgement->grant = grant;
-	judgement->commands = granted->commands;
-	judgement->flags = granted->flags;
+	judgement->grants = mask;
+	bpf_loop(GATE_MAX_GRANTS, add_grant, judgement, 0);
 }
 
 /* Fills message->digest; false when there is none that could be evidence. */
@@ -150,7 +161,7 @@ static __always_inline bool is_listed(const struct gate_digest *digest, struct g
 	listed = bpf_map_lookup_elem(&digests, &key);
 	if (!listed)
 		return false;
-	conclude_role(judgement, listed->role, listed->grant, GATE_REASON_LISTED_DIGEST);
+	conclude_role(judgement, listed->role, listed->grants, GATE_REASON_LISTED_DIGEST);
 	return true;
 }
 
@@ -298,7 +309,7 @@ static long try_signer(__u64 index, struct gate_verification *verification)
 		return 1;
 	err = verify_with(signer->keyring, verification->message, verification->slot);
 	if (err == 0) {
-		conclude_role(judgement, signer->role, signer->grant, GATE_REASON_SIGNATURE);
+		conclude_role(judgement, signer->role, signer->grants, GATE_REASON_SIGNATURE);
 		return 1;
 	}
 	verification->reason = reason_of_failure(err, verification->reason);
@@ -325,18 +336,19 @@ static __always_inline void verify_signature(struct gate_message *message, struc
 
 static __always_inline bool kept_verdict(struct gate_kept_verdict *kept, struct gate_judgement *judgement)
 {
-	__u32 role, grant;
+	__u64 mask;
+	__u32 role;
 	bool valid;
 
 	bpf_spin_lock(&kept->lock);
 	valid = kept->generation == judgement->generation && kept->judged_at == kept->changes;
 	role = kept->role;
-	grant = kept->grant;
+	mask = kept->grants;
 	bpf_spin_unlock(&kept->lock);
 	if (!valid)
 		return false;
 	count(cached);
-	conclude_role(judgement, role, grant, GATE_REASON_SIGNATURE);
+	conclude_role(judgement, role, mask, GATE_REASON_SIGNATURE);
 	return true;
 }
 
@@ -351,7 +363,7 @@ static __always_inline void keep_verdict(struct gate_kept_verdict *kept, __u64 c
 		return;
 	bpf_spin_lock(&kept->lock);
 	kept->role = role;
-	kept->grant = judgement->grant;
+	kept->grants = judgement->grants;
 	kept->generation = judgement->generation;
 	kept->judged_at = changes;
 	bpf_spin_unlock(&kept->lock);
@@ -431,6 +443,7 @@ static __always_inline void judge(struct file *file, struct gate_workspace *work
 	if (judgement->generation == READ_ONCE(active_generation))
 		return;
 	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
+	judgement->grants = 0;
 	judgement->commands = 0;
 	judgement->flags = 0;
 }

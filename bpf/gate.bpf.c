@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
- * The gate: which process may call bpf(2), and with which commands.
+ * The gate: which process is proven to be what, from its exec on.
  *
  *   bprm_creds_from_file     judges the file that is about to become the process; asks for AT_SECURE
  *   bprm_committed_creds     makes that judgement the process's mark
@@ -12,7 +12,8 @@
  *                            take it away from a process that opens itself to others
  *   inode_setxattr, inode_removexattr and their inode_post_ twins
  *                            forget the verdict on a file whose signature is touched
- *   bpf                      decides
+ *
+ * What marked processes may do is decided in call.bpf.c.
  *
  * Every program returns the verdict of the LSM before it where that refused (`ret`).
  */
@@ -41,6 +42,7 @@ int BPF_PROG(gate_exec, struct linux_binprm *bprm, const struct file *file, int 
 	if (bprm->unsafe & LSM_UNSAFE_PTRACE) {
 		thread->next.state = GATE_IMAGE_UNPROVEN;
 		thread->next.reason = GATE_REASON_EXEC_TRACED;
+		thread->next.grants = 0;
 		thread->next.commands = 0;
 	}
 	thread->pending = 1;
@@ -201,11 +203,9 @@ static __always_inline int refuse_debugger(struct gate_task *process)
 	struct gate_facts facts = {
 		.without_path = true,
 		.kind = GATE_EVENT_REFUSED,
-		.command = GATE_NO_COMMAND,
-		.program_type = GATE_NO_PROGRAM_TYPE,
 		.verdict = process->mark.verdict,
 		.reason = GATE_REASON_DEBUGGER,
-		.grant = process->mark.grant,
+		.grant = first_of(process->mark.grants),
 	};
 
 	if (!audits) {
@@ -329,170 +329,4 @@ void BPF_PROG(gate_post_removexattr, struct dentry *dentry, const char *name)
 
 	if (inode && is_signature_name(name))
 		forget_verdict(inode);
-}
-
-/*
- * Judges a running process by its executable: one older than the gate, for which there is nothing better, and one that
- * could not be judged at exec or was judged under another policy, whose executable must still be the file it was
- * started from.
- */
-static __noinline int judge_running(struct gate_task *process, struct gate_judgement *judgement)
-{
-	struct gate_task *thread = current_thread();
-	struct file *file;
-
-	if (!thread || !bpf_ksym_exists(bpf_get_task_exe_file))
-		return 0;
-	file = bpf_get_task_exe_file(bpf_get_current_task_btf());
-	if (!file)
-		return 0;
-	judge(file, &thread->workspace, judgement);
-	bpf_put_file(file);
-	if (judgement->verdict == GATE_VERDICT_LIBRARY)
-		conclude(judgement, GATE_VERDICT_LIBRARY, GATE_REASON_NOT_A_LOADER);
-	if (process->mark.state != GATE_IMAGE_INHERITED &&
-	    !same_digest(&process->mark.digest, &thread->workspace.message.digest)) {
-		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_EXE_CHANGED);
-		judgement->commands = 0;
-	}
-	if (judgement->verdict == GATE_VERDICT_UNKNOWN)
-		judgement->generation = GATE_NO_GENERATION; /* the next call asks again */
-	set_judgement(process, judgement, &thread->workspace.message.digest);
-	return 0;
-}
-
-static __always_inline bool needs_judging(const struct gate_mark *mark)
-{
-	return mark->state != GATE_IMAGE_UNPROVEN && !mark->taint && mark->generation != READ_ONCE(active_generation);
-}
-
-static __always_inline __u32 why_refused(const struct gate_mark *mark)
-{
-	if (mark->taint)
-		return mark->taint;
-	if (mark->verdict == GATE_VERDICT_LOADER && mark->state != GATE_IMAGE_UNPROVEN)
-		return GATE_REASON_COMMAND_NOT_GRANTED;
-	return mark->reason;
-}
-
-/* A listing makes hundreds of calls, and an operator learns from the first of each kind. */
-static __always_inline bool is_first_of_command(struct gate_mark *mark, __u32 command)
-{
-	__u64 bit = command < 64 ? 1ULL << command : 0;
-
-	return !bit || !(__sync_fetch_and_or(&mark->audited, bit) & bit);
-}
-
-static __noinline int refuse(struct gate_task *process, __u32 command, __u32 program_type)
-{
-	struct gate_policy *policy = policy_of(READ_ONCE(active_generation));
-	struct gate_facts facts = {
-		.kind = GATE_EVENT_REFUSED,
-		.command = command,
-		.program_type = program_type,
-		.verdict = GATE_VERDICT_UNKNOWN,
-		.reason = GATE_REASON_FAULT,
-	};
-
-	if (policy && command < 64 && policy->default_commands >> command & 1)
-		return 0;
-	if (policy)
-		facts.grant = policy->default_grant;
-	if (process) {
-		facts.verdict = process->mark.verdict;
-		facts.reason = why_refused(&process->mark);
-		facts.flags = event_flags(&process->mark);
-		if (facts.reason == GATE_REASON_COMMAND_NOT_GRANTED)
-			facts.grant = process->mark.grant;
-	}
-	if (only_audits(policy)) {
-		facts.kind = GATE_EVENT_WOULD_REFUSE;
-		count(would_refuse);
-		if (!process || is_first_of_command(&process->mark, command))
-			report(bpf_get_current_task_btf(), &facts);
-		return 0;
-	}
-	count(refused);
-	report(bpf_get_current_task_btf(), &facts);
-	return -EPERM;
-}
-
-/* Descriptors of links pass no other hook. */
-static __always_inline int decide_on_link(__u32 id)
-{
-	if (is_guarded(GATE_OBJECT_LINK, 0, id) && guard(GATE_REASON_GUARDED_LINK))
-		return -ENOENT;
-	return 0;
-}
-
-/* Everything but the fast path: other threads than the leader, judging what has not been judged under this policy, the
- * default grant, and saying no.
- */
-static __noinline int decide_slowly(__u32 command, union bpf_attr *attr)
-{
-	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
-	__u32 program_type = GATE_NO_PROGRAM_TYPE;
-	struct gate_judgement judgement;
-
-	if (process && needs_judging(&process->mark))
-		judge_running(process, &judgement);
-	if (command == BPF_PROG_LOAD)
-		program_type = attr->prog_type;
-	if (!process || !mark_allows(&process->mark, command)) {
-		if (refuse(process, command, program_type))
-			return -EPERM;
-	}
-	if (command == BPF_LINK_GET_FD_BY_ID)
-		return decide_on_link(attr->link_id);
-	return 0;
-}
-
-/*
- * The fast path: a leader whose mark is of this policy. The command is read from the context where it is needed, and
- * not kept across the call: each register that is costs every bpf(2) on the host two instructions.
- */
-static __always_inline bool is_plainly_allowed(const unsigned long long *ctx)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct gate_task *process;
-	__u32 command;
-
-	if (task->group_leader != task)
-		return false;
-	process = bpf_task_storage_get(&tasks, task, 0, 0);
-	if (!process)
-		return false;
-	command = READ_ONCE(ctx[0]);
-	return command != BPF_LINK_GET_FD_BY_ID && mark_allows(&process->mark, command);
-}
-
-/* The verifier wants to see that it is an error number or 0, and the compiler must not undo that. */
-static __always_inline int in_range(int answer)
-{
-	if (answer == 0)
-		return 0;
-	if (answer == -ENOENT)
-		return -ENOENT;
-	return -EPERM;
-}
-
-/* 6.15 and later say whether the kernel itself makes the call, on behalf of a program: the rules are the same. */
-SEC("lsm.s/bpf")
-int BPF_PROG(gate_bpf, int command, union bpf_attr *attr, unsigned int size, bool kernel, int ret)
-{
-	if (ret)
-		return ret;
-	if (is_plainly_allowed(ctx))
-		return 0;
-	return in_range(decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])));
-}
-
-SEC("lsm.s/bpf")
-int BPF_PROG(gate_bpf_3, int command, union bpf_attr *attr, unsigned int size, int ret)
-{
-	if (ret)
-		return ret;
-	if (is_plainly_allowed(ctx))
-		return 0;
-	return in_range(decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])));
 }

@@ -12,11 +12,11 @@
 #include <linux/types.h>
 #endif
 
-#define GATE_ABI_VERSION 2
+#define GATE_ABI_VERSION 3
 
 #define GATE_BANKS 2
 #define GATE_MAX_SIGNERS 32 /* per bank */
-#define GATE_MAX_GRANTS 64  /* per bank */
+#define GATE_MAX_GRANTS 64  /* per bank, and bits of a set of grants */
 #define GATE_MAX_DIGESTS 65536
 #define GATE_NAME_SIZE 64	  /* names are NUL-terminated */
 #define GATE_PATH_SIZE 1024 /* of a path in an event, NUL included; a longer one is left out */
@@ -28,6 +28,12 @@
 #define GATE_MAX_AUTHORITIES 8 /* per bank */
 #define GATE_MAX_CERTIFICATE 8192
 #define GATE_MAX_GUARDED 256
+#define GATE_MAX_HELPERS 256
+#define GATE_MAX_FUNCTIONS 65536 /* kfuncs and attach targets of all grants of a policy */
+#define GATE_MAX_IDS 16	      /* users, or groups, of one grant's condition */
+#define GATE_MAX_CGROUPS 8    /* of one grant's condition */
+#define GATE_CGROUP_LEVELS 8
+#define GATE_EVENT_KFUNCS 16
 
 /* The generation of a policy starts at 1 and grows by one with every update. 64 bits never wrap. */
 #define GATE_NO_GENERATION 0
@@ -78,6 +84,14 @@ enum gate_reason {
 		51,   /* shares its memory with another process (CLONE_VM) and has not called exec yet */
 	GATE_REASON_COMMAND_NOT_GRANTED = 52,
 	GATE_REASON_DEBUGGER = 53, /* wants to debug, or write the memory of, a marked process */
+	/* The command is granted, but not so. The higher, the closer the grant came: see bpf/grant.bpf.h. */
+	GATE_REASON_PROGRAM_TYPE_NOT_GRANTED = 54,
+	GATE_REASON_MAP_TYPE_NOT_GRANTED = 55,
+	GATE_REASON_ATTACH_TYPE_NOT_GRANTED = 56,
+	GATE_REASON_TARGET_NOT_GRANTED = 57, /* what the program is to be attached to */
+	GATE_REASON_CONDITION_NOT_MET = 58,  /* user, group, cgroup or namespace */
+	GATE_REASON_HELPER_NOT_GRANTED = 59,
+	GATE_REASON_KFUNC_NOT_GRANTED = 60,
 	/* taint */
 	GATE_REASON_TAINT_FILE = 64,	     /* mapped a file without evidence as code */
 	GATE_REASON_TAINT_ANONYMOUS = 65, /* mapped anonymous memory as code */
@@ -108,6 +122,8 @@ enum gate_event_kind {
 
 #define GATE_NO_COMMAND 0xffffffffU
 #define GATE_NO_PROGRAM_TYPE 0xffffffffU
+#define GATE_NO_MAP_TYPE 0xffffffffU
+#define GATE_NO_ATTACH_TYPE 0xffffffffU
 
 /* fs-verity digest as bpf_get_fsverity_digest() writes it: struct fsverity_digest with room for the largest. */
 struct gate_digest {
@@ -127,13 +143,13 @@ struct gate_about {
 struct gate_policy {
 	__u64 generation; /* must equal the generation that selected the bank */
 	__u64 sequence; /* of the manifest */
-	__u64 default_commands; /* what processes without a mark may do: bit N is bpf command N */
+	__u64 default_grants; /* what processes without a mark may do: bit N is grant N of the bank */
 	__u32 mode;	    /* enum gate_mode */
 	__u32 signer_count;
 	__u32 grant_count;
 	__u32 digest_count;
-	__u32 default_grant; /* index into the bank's grants */
 	__u32 authority_count;
+	__u32 reserved;
 	__u8 hash[GATE_HASH_SIZE]; /* SHA-256 of the manifest's canonical text */
 	char name[GATE_NAME_SIZE];
 };
@@ -142,8 +158,7 @@ struct gate_policy {
 struct gate_signer {
 	__s32 keyring; /* serial of the keyring that holds this signer's certificate */
 	__u32 role;    /* enum gate_role */
-	__u32 grant;   /* index into the bank's grants; for loaders */
-	__u32 reserved;
+	__u64 grants;  /* for loaders: bit N is grant N of the bank */
 	char name[GATE_NAME_SIZE];
 };
 
@@ -153,13 +168,50 @@ struct gate_signer {
 #define GATE_GRANT_DEBUG 2U
 /* Anonymous executable memory does not taint. */
 #define GATE_GRANT_JIT 4U
+/* There is a rule for helpers and kfuncs: the instructions of programs are looked at. */
+#define GATE_GRANT_HELPERS 8U
+/* Map `functions` has the kfuncs that may be called; otherwise those that may not. */
+#define GATE_GRANT_ONLY_KFUNCS 16U
+/* Programs may be attached to what map `functions` has, and to nothing else. */
+#define GATE_GRANT_TARGETS 32U
+/* Only in the host's network namespace; user namespace. */
+#define GATE_GRANT_INITIAL_NETWORK 64U
+#define GATE_GRANT_INITIAL_USERS 128U
 
 /* Map `grants`, index bank * GATE_MAX_GRANTS + i. */
 struct gate_grant {
 	__u64 commands; /* bit N is bpf command N (enum bpf_cmd); commands from 64 on are never granted */
+	__u64 plain_commands; /* those of them that are granted whatever their arguments and the caller are */
+	/* Bit N is number N; all bits: later numbers from 64 on, too. */
+	__u64 program_types;
+	__u64 map_types;
+	__u64 attach_types;
+	__u64 helpers[GATE_MAX_HELPERS / 64];
 	__u32 flags;    /* GATE_GRANT_* */
-	__u32 reserved;
+	__u32 uid_count; /* 0: any */
+	__u32 gid_count;
+	__u32 cgroup_count;
+	__u32 uids[GATE_MAX_IDS]; /* as the initial user namespace counts */
+	__u32 gids[GATE_MAX_IDS];
 	char name[GATE_NAME_SIZE];
+};
+
+/* Map `cgroups`, index (bank * GATE_MAX_GRANTS + grant) * GATE_MAX_CGROUPS + i: a path, level by level from below the root.
+ */
+struct gate_cgroup {
+	__u32 levels; /* 1 to GATE_CGROUP_LEVELS */
+	__u32 reserved;
+	char names[GATE_CGROUP_LEVELS][GATE_NAME_SIZE]; /* the rest is zero */
+};
+
+/* Map `functions`: kfuncs and attach targets that a grant has, or has not (GATE_GRANT_ONLY_KFUNCS), by BTF id. */
+#define GATE_KFUNC 1
+#define GATE_TARGET 2
+struct gate_function {
+	__u32 bank;
+	__u32 grant;
+	__u32 kind;
+	__u32 id; /* in the kernel's own BTF */
 };
 
 /* Map `digests`: the key carries the bank, so that both policies fit in one map. */
@@ -168,8 +220,9 @@ struct gate_digest_key {
 	struct gate_digest digest;
 };
 struct gate_listed_digest {
+	__u64 grants; /* as of a signer */
 	__u32 role;
-	__u32 grant;
+	__u32 reserved;
 };
 
 /*
@@ -230,9 +283,18 @@ struct gate_event {
 	__u32 verdict;    /* enum gate_verdict of the process's file */
 	__u32 reason;     /* enum gate_reason */
 	__u32 flags;	     /* GATE_EVENT_PRE_EXISTING */
-	__u32 reserved;
+	__u32 map_type;    /* enum bpf_map_type for BPF_MAP_CREATE, else GATE_NO_MAP_TYPE */
+	__u32 attach_type; /* enum bpf_attach_type where there is one, else GATE_NO_ATTACH_TYPE */
+	__u32 target;      /* of BPF_PROG_LOAD: BTF id of what the program is to be attached to, or 0 */
+	/* Of programs whose instructions were looked at: the helpers they call, bit N is helper N; and the first of their
+	 * kfuncs, by id in the kernel's BTF.
+	 */
+	__u64 helpers[GATE_MAX_HELPERS / 64];
+	__u32 kfuncs[GATE_EVENT_KFUNCS];
+	__u32 kfunc_count; /* of all; more than GATE_EVENT_KFUNCS are counted only */
+	__u32 denied;      /* the helper, or the kfunc, that was not granted */
 	char comm[16];
-	char rule[GATE_NAME_SIZE]; /* the grant that was asked */
+	char rule[GATE_NAME_SIZE]; /* the grant that came closest */
 	char path[GATE_PATH_SIZE]; /* executable, as its mount namespace names it; empty when it could not be had */
 };
 
@@ -244,13 +306,15 @@ GATE_ASSERT_SIZE(gate_digest, 68);
 GATE_ASSERT_SIZE(gate_about, 40);
 GATE_ASSERT_SIZE(gate_policy, 144);
 GATE_ASSERT_SIZE(gate_signer, 80);
-GATE_ASSERT_SIZE(gate_grant, 80);
+GATE_ASSERT_SIZE(gate_grant, 280);
+GATE_ASSERT_SIZE(gate_cgroup, 520);
+GATE_ASSERT_SIZE(gate_function, 16);
 GATE_ASSERT_SIZE(gate_digest_key, 72);
-GATE_ASSERT_SIZE(gate_listed_digest, 8);
+GATE_ASSERT_SIZE(gate_listed_digest, 16);
 GATE_ASSERT_SIZE(gate_authority, 8264);
 GATE_ASSERT_SIZE(gate_object, 16);
 GATE_ASSERT_SIZE(gate_counters, 64);
-GATE_ASSERT_SIZE(gate_event, 1160);
+GATE_ASSERT_SIZE(gate_event, 1272);
 #ifdef __cplusplus
 #undef _Static_assert
 #endif

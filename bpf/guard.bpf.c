@@ -9,7 +9,6 @@
  *                            the pins and their directories
  *   sb_mount, move_mount, sb_umount, sb_remount
  *                            the file system they are in, and the mounts that lead there
- *   bpf_prog_load            programs that could undo the gate without touching it
  *   key_permission           the keyrings and keys named "bpfgate:..."
  *   cgroup/sysctl            kernel.ftrace_enabled, which turns all LSM programs off
  *
@@ -283,31 +282,6 @@ int BPF_PROG(guard_key, key_ref_t key_ref, const struct cred *cred, enum key_nee
 }
 
 /*
- * Programs that could undo the gate from beside it: those that replace the answer of a kernel function, security_bpf()
- * and the system calls among them (fmod_ret); LSM programs of cgroups, which set any return value, where others may
- * only refuse; and those on sysctls, of which a later one overrules guard_sysctl.
- */
-static __always_inline bool could_undo_the_gate(const union bpf_attr *attr)
-{
-	return (attr->prog_type == BPF_PROG_TYPE_TRACING && attr->expected_attach_type == BPF_MODIFY_RETURN) ||
-	       (attr->prog_type == BPF_PROG_TYPE_LSM && attr->expected_attach_type == BPF_LSM_CGROUP) ||
-	       attr->prog_type == BPF_PROG_TYPE_CGROUP_SYSCTL;
-}
-
-SEC("lsm/bpf_prog_load")
-int BPF_PROG(guard_load, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token, bool kernel, int ret)
-{
-	return refuse_if(could_undo_the_gate(attr), GATE_REASON_GUARDED_HOOK, ret);
-}
-
-/* Before 6.15. */
-SEC("lsm/bpf_prog_load")
-int BPF_PROG(guard_load_3, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token, int ret)
-{
-	return refuse_if(could_undo_the_gate(attr), GATE_REASON_GUARDED_HOOK, ret);
-}
-
-/*
  * All LSM programs are called through ftrace, and kernel.ftrace_enabled=0 takes every such call out. The hooks that see
  * files opened and written would cost each of those on the host; none is about sysctls. An administrator has no use for
  * it either.
@@ -318,8 +292,6 @@ int guard_sysctl(struct bpf_sysctl *context)
 	static const char switched_off[] = "kernel/ftrace_enabled";
 	struct gate_facts facts = {
 		.kind = GATE_EVENT_REFUSED,
-		.command = GATE_NO_COMMAND,
-		.program_type = GATE_NO_PROGRAM_TYPE,
 		.reason = GATE_REASON_GUARDED_SYSCTL,
 	};
 	char name[sizeof(switched_off)] = {};

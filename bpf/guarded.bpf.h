@@ -49,8 +49,6 @@ static __noinline int guard_refuse(__u32 reason)
 	struct gate_task *process = current_process(0);
 	struct gate_facts facts = {
 		.kind = GATE_EVENT_REFUSED,
-		.command = GATE_NO_COMMAND,
-		.program_type = GATE_NO_PROGRAM_TYPE,
 		.verdict = GATE_VERDICT_UNKNOWN,
 		.reason = reason,
 	};
@@ -61,7 +59,7 @@ static __noinline int guard_refuse(__u32 reason)
 		is_news = is_first_of_reason(&process->mark, reason);
 		facts.verdict = process->mark.verdict;
 		facts.flags = event_flags(&process->mark);
-		facts.grant = process->mark.grant;
+		facts.grant = first_of(process->mark.grants);
 	}
 	if (guard_only_audits()) {
 		facts.kind = GATE_EVENT_WOULD_REFUSE;
@@ -84,6 +82,17 @@ static __always_inline int guard(__u32 reason)
 	if (guard_refuse(reason))
 		return -EPERM;
 	return 0;
+}
+/*
+ * Programs that could undo the gate from beside it: those that replace the answer of a kernel function, security_bpf()
+ * and the system calls among them (fmod_ret); LSM programs of cgroups, which set any return value, where others may
+ * only refuse; and those on sysctls, of which a later one overrules guard_sysctl.
+ */
+static __always_inline bool could_undo_the_gate(const union bpf_attr *attr)
+{
+	return (attr->prog_type == BPF_PROG_TYPE_TRACING && attr->expected_attach_type == BPF_MODIFY_RETURN) ||
+	       (attr->prog_type == BPF_PROG_TYPE_LSM && attr->expected_attach_type == BPF_LSM_CGROUP) ||
+	       attr->prog_type == BPF_PROG_TYPE_CGROUP_SYSCTL;
 }
 
 #endif

@@ -22,8 +22,9 @@ enum gate_image {
 };
 
 struct gate_mark {
-	__u64 generation; /* of the policy that `commands` is of */
-	__u64 commands;
+	__u64 generation; /* of the policy that `commands` and `grants` are of */
+	__u64 commands;	  /* allowed whatever the call is about; the others are asked about: grant.bpf.h */
+	__u64 grants;
 	__u64 image;	     /* tells images apart; 0 for those older than the gate */
 	__u64 owner_image;
 	__u32 owner_tgid; /* process whose memory this one shares (CLONE_VM), or 0 */
@@ -31,7 +32,6 @@ struct gate_mark {
 	__u32 taint;	     /* enum gate_reason, 0 while untainted; never goes back */
 	__u32 verdict;
 	__u32 reason;
-	__u32 grant;
 	__u32 flags; /* GATE_GRANT_*, as of `generation` */
 	__u32 anonymous_code; /* has been let have some: see GATE_GRANT_JIT */
 	__u64 reached; /* for which of the gate's own objects has been reported: reasons from 80 on */
@@ -137,7 +137,7 @@ static __always_inline void mark_from(struct gate_mark *mark, const struct gate_
 {
 	mark->verdict = judgement->verdict;
 	mark->reason = judgement->reason;
-	mark->grant = judgement->grant;
+	mark->grants = judgement->grants;
 	mark->commands = judgement->commands;
 	mark->flags = judgement->flags;
 	mark->generation = judgement->generation;
@@ -145,6 +145,7 @@ static __always_inline void mark_from(struct gate_mark *mark, const struct gate_
 	mark->digest = *digest;
 	if (judgement->verdict == GATE_VERDICT_LOADER)
 		return;
+	mark->grants = 0;
 	mark->commands = 0;
 	mark->flags = 0;
 	if (judgement->verdict == GATE_VERDICT_UNKNOWN && digest->size) {
@@ -183,7 +184,7 @@ static __always_inline void set_judgement(struct gate_task *state, const struct 
 	}
 	mark->verdict = judgement->verdict;
 	mark->reason = judgement->reason;
-	mark->grant = judgement->grant;
+	mark->grants = judgement->grants;
 	if (judgement->verdict != GATE_VERDICT_UNKNOWN)
 		mark->flags = judgement->flags;
 	WRITE_ONCE(mark->commands, judgement->commands);
@@ -212,8 +213,6 @@ static __always_inline void taint(struct task_struct *task, struct gate_task *st
 	struct gate_facts facts = {
 		.without_path = reason == GATE_REASON_TAINT_TRACED,
 		.kind = GATE_EVENT_TAINTED,
-		.command = GATE_NO_COMMAND,
-		.program_type = GATE_NO_PROGRAM_TYPE,
 		.reason = reason,
 	};
 
@@ -224,7 +223,7 @@ static __always_inline void taint(struct task_struct *task, struct gate_task *st
 	if (state->mark.verdict != GATE_VERDICT_LOADER)
 		return;
 	facts.verdict = state->mark.verdict;
-	facts.grant = state->mark.grant;
+	facts.grant = first_of(state->mark.grants);
 	facts.flags = event_flags(&state->mark);
 	report(task, &facts);
 }
@@ -273,6 +272,7 @@ static __always_inline void inherit(struct gate_mark *child, struct gate_task *p
 	child->owner_image = owner_tgid ? owner_image : child->image;
 	child->state = GATE_IMAGE_UNPROVEN;
 	child->reason = GATE_REASON_SHARED_MEMORY;
+	child->grants = 0;
 	child->commands = 0;
 	child->flags = 0;
 	child->generation = GATE_NO_GENERATION;

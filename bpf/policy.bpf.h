@@ -104,6 +104,18 @@ static __always_inline struct gate_grant *grant_of(__u64 generation, __u32 grant
 	return bpf_map_lookup_elem(&grants, &index);
 }
 
+/* The lowest of a set of grants, for messages; one past the last where the set is empty. */
+static __always_inline __u32 first_of(__u64 set)
+{
+	__u32 i;
+
+	for (i = 0; i < 64; i++) {
+		if (set >> i & 1)
+			break;
+	}
+	return i;
+}
+
 static __always_inline struct gate_signer *signer_of(__u64 generation, __u32 signer)
 {
 	__u32 index = bank_of(generation) * GATE_MAX_SIGNERS + signer;

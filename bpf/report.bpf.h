@@ -3,21 +3,31 @@
 #ifndef BPFGATE_REPORT_BPF_H
 #define BPFGATE_REPORT_BPF_H
 
-#include "policy.bpf.h"
+#include "usage.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20); /* about 900 events */
 } events SEC(".maps");
 
+/* One call of bpf(2), as far as grants tell calls apart. */
+struct gate_call {
+	__u32 command;
+	__u32 program_type; /* or GATE_NO_PROGRAM_TYPE */
+	__u32 map_type;	    /* or GATE_NO_MAP_TYPE */
+	__u32 attach_type;  /* or GATE_NO_ATTACH_TYPE */
+	__u32 target;	    /* BTF id in the kernel, or 0 */
+	bool looks_at_code; /* the program is at hand, and what it calls is known */
+};
+
 struct gate_facts {
 	__u32 kind; /* enum gate_event_kind */
-	__u32 command;
-	__u32 program_type;
 	__u32 verdict;
 	__u32 reason;
-	__u32 grant; /* the one that was asked */
+	__u32 grant; /* the one that came closest */
 	__u32 flags;
+	const struct gate_call *call;	/* or NULL */
+	const struct gate_usage *usage; /* of a program that is loaded, or NULL */
 	bool without_path; /* the hook runs under a lock that finding the path would take */
 };
 
@@ -35,6 +45,30 @@ static __always_inline void report_path(struct gate_event *event, struct task_st
 	bpf_put_file(file);
 }
 
+static __always_inline void fill_call(struct gate_event *event, const struct gate_call *call)
+{
+	event->command = call ? call->command : GATE_NO_COMMAND;
+	event->program_type = call ? call->program_type : GATE_NO_PROGRAM_TYPE;
+	event->map_type = call ? call->map_type : GATE_NO_MAP_TYPE;
+	event->attach_type = call ? call->attach_type : GATE_NO_ATTACH_TYPE;
+	event->target = call ? call->target : 0;
+}
+
+static __always_inline void fill_usage(struct gate_event *event, const struct gate_usage *usage)
+{
+	if (usage) {
+		__builtin_memcpy(event->helpers, usage->helpers, sizeof(event->helpers));
+		__builtin_memcpy(event->kfuncs, usage->kfuncs, sizeof(event->kfuncs));
+		event->kfunc_count = usage->kfunc_count;
+		event->denied = usage->denied;
+		return;
+	}
+	__builtin_memset(event->helpers, 0, sizeof(event->helpers));
+	__builtin_memset(event->kfuncs, 0, sizeof(event->kfuncs));
+	event->kfunc_count = 0;
+	event->denied = 0;
+}
+
 static __always_inline void fill_event(struct gate_event *event, struct task_struct *task,
 				       const struct gate_facts *facts)
 {
@@ -43,12 +77,9 @@ static __always_inline void fill_event(struct gate_event *event, struct task_str
 	event->time = bpf_ktime_get_boot_ns();
 	event->generation = READ_ONCE(active_generation);
 	event->kind = facts->kind;
-	event->command = facts->command;
-	event->program_type = facts->program_type;
 	event->verdict = facts->verdict;
 	event->reason = facts->reason;
 	event->flags = facts->flags;
-	event->reserved = 0;
 	event->pid = task->pid;
 	event->tgid = task->tgid;
 	event->uid = BPF_CORE_READ(task, cred, uid.val);
@@ -60,6 +91,8 @@ static __always_inline void fill_event(struct gate_event *event, struct task_str
 	else
 		__builtin_memset(event->rule, 0, sizeof(event->rule));
 	event->path[0] = 0;
+	fill_call(event, facts->call);
+	fill_usage(event, facts->usage);
 }
 
 static __always_inline struct gate_event *new_event(void)

@@ -48,20 +48,33 @@ Json json_of(const Event& event) {
                 {"executable", event.executable},
                 {"command", nullptr},
                 {"program_type", nullptr},
+                {"map_type", nullptr},
+                {"attach_type", nullptr},
+                {"target", nullptr},
+                {"helpers", event.helpers},
+                {"kfuncs", event.kfuncs},
+                {"kfunc_count", event.kfunc_count},
+                {"denied", nullptr},
+                {"message", gate::sentence(event)},
                 {"verdict", event.verdict},
                 {"reason", event.reason},
                 {"rule", event.rule},
                 {"pre_existing", event.pre_existing},
                 {"generation", event.generation}};
-  if (event.command) entry["command"] = *event.command;
-  if (event.program_type) entry["program_type"] = *event.program_type;
+  const std::pair<const char*, const std::optional<std::string>&> optionals[] = {
+      {"command", event.command},   {"program_type", event.program_type},
+      {"map_type", event.map_type}, {"attach_type", event.attach_type},
+      {"target", event.target},     {"denied", event.denied}};
+  for (const auto& [key, value] : optionals)
+    if (value) entry[key] = *value;
   return entry;
 }
 
 void print_event(const Event& event) {
   std::printf("%s %s %s", time_text(event.time).c_str(), event.kind.c_str(), event.reason.c_str());
-  if (event.command) std::printf(" %s", event.command->c_str());
-  if (event.program_type) std::printf(" %s", event.program_type->c_str());
+  for (const auto& what :
+       {event.command, event.program_type, event.map_type, event.attach_type, event.target, event.denied})
+    if (what) std::printf(" %s", what->c_str());
   std::printf(" pid=%u tgid=%u uid=%u comm=%s exe=%s verdict=%s rule=%s%s\n", event.pid, event.tgid, event.uid,
               event.comm.c_str(), event.executable.empty() ? "?" : event.executable.c_str(), event.verdict.c_str(),
               event.rule.c_str(), event.pre_existing ? " pre-existing" : "");

@@ -19,12 +19,12 @@ void append_le16(Bytes& bytes, uint16_t value) {
 Verdict verdict_of(Role role) { return role == Role::Loader ? Verdict::Loader : Verdict::Library; }
 
 // A library's grant means nothing: only loaders call bpf(2).
-Conclusion accepted(Role role, Reason reason, std::string rule, const std::string& grant) {
+Conclusion accepted(Role role, Reason reason, std::string rule, const std::vector<std::string>& grants) {
   Conclusion conclusion;
   conclusion.verdict = verdict_of(role);
   conclusion.reason = reason;
   conclusion.rule = std::move(rule);
-  if (role == Role::Loader) conclusion.grant = grant;
+  if (role == Role::Loader) conclusion.grants = grants;
   return conclusion;
 }
 
@@ -58,7 +58,7 @@ Conclusion judge_signature(ByteView signature, ByteView message, const Trust& tr
   Conclusion so_far = refused(Reason::SignatureMalformed);
   for (const TrustedSigner& signer : trust.signers) {
     SignatureCheck finding = crypto::check_detached(signature, message, *signer.certificate);
-    if (finding == SignatureCheck::Valid) return accepted(signer.role, Reason::Signature, signer.name, signer.grant);
+    if (finding == SignatureCheck::Valid) return accepted(signer.role, Reason::Signature, signer.name, signer.grants);
     weigh(so_far, finding, signer);
   }
   return so_far;
@@ -67,7 +67,7 @@ Conclusion judge_signature(ByteView signature, ByteView message, const Trust& tr
 // The order is the gate's: a listed digest needs no signature, so none is read for it.
 Result<Conclusion> judge(const fsverity::Digest& digest, const SignatureReader& read_signature, const Trust& trust) {
   if (const TrustedDigest* listed = find_listed(digest, trust))
-    return accepted(listed->role, Reason::ListedDigest, to_string(digest), listed->grant);
+    return accepted(listed->role, Reason::ListedDigest, to_string(digest), listed->grants);
   TRY_ASSIGN(std::optional<Bytes> signature, read_signature());
   if (!signature) return refused(Reason::NoSignature);
   if (signature->size() > max_signature_size) return refused(Reason::SignatureTooLarge);

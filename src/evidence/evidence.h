@@ -39,13 +39,13 @@ struct TrustedSigner {
   std::string name;
   Role role = Role::Loader;
   const crypto::Certificate* certificate = nullptr;  // not owned
-  std::string grant;
+  std::vector<std::string> grants;
 };
 
 struct TrustedDigest {
   fsverity::Digest digest;
   Role role = Role::Loader;
-  std::string grant;
+  std::vector<std::string> grants;
 };
 
 struct Trust {
@@ -73,7 +73,7 @@ struct Conclusion {
   Verdict verdict = Verdict::NoEvidence;
   Reason reason = Reason::NotSealed;
   std::string rule;                        // signer name, or the digest, that decided
-  std::string grant;                       // for loaders
+  std::vector<std::string> grants;         // for loaders
   std::optional<fsverity::Digest> digest;  // as the kernel measured it
 };
 

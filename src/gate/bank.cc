@@ -24,24 +24,38 @@ Result<Value> get(int map, const char* name, const Key& key) {
 }
 
 // Keys are collected first: deleting while walking a hash map makes the walk start over.
-Result<std::vector<gate_digest_key>> digest_keys(int map, uint32_t bank) {
-  std::vector<gate_digest_key> keys;
-  std::optional<gate_digest_key> previous;
+template <class Key>
+Result<std::vector<Key>> keys_of(int map, const char* name, uint32_t bank) {
+  std::vector<Key> keys;
+  std::optional<Key> previous;
   for (;;) {
-    gate_digest_key key = {};
+    Key key = {};
     if (bpf_map_get_next_key(map, previous ? &*previous : nullptr, &key) != 0) {
       if (errno == ENOENT) return keys;
-      return fail_errno("walk map digests");
+      return fail_errno(std::string("walk map ") + name);
     }
     if (key.bank == bank) keys.push_back(key);
     previous = key;
   }
 }
 
-Result<> clear_digests(int map, uint32_t bank) {
-  TRY_ASSIGN(std::vector<gate_digest_key> keys, digest_keys(map, bank));
-  for (const gate_digest_key& key : keys) {
-    if (bpf_map_delete_elem(map, &key) != 0 && errno != ENOENT) return fail_errno("clear map digests");
+template <class Key>
+Result<> clear(int map, const char* name, uint32_t bank) {
+  TRY_ASSIGN(std::vector<Key> keys, keys_of<Key>(map, name, bank));
+  for (const Key& key : keys) {
+    if (bpf_map_delete_elem(map, &key) != 0 && errno != ENOENT) return fail_errno(std::string("clear map ") + name);
+  }
+  return {};
+}
+
+Result<> write_grants(const PolicyMaps& maps, const GrantRecords& records, uint32_t bank) {
+  for (uint32_t i = 0; i < records.grants.size(); ++i)
+    TRY(put(maps.grants, "grants", bank * GATE_MAX_GRANTS + i, records.grants[i]));
+  for (const auto& [index, cgroup] : records.cgroups)
+    TRY(put(maps.cgroups, "cgroups", bank * GATE_MAX_GRANTS * GATE_MAX_CGROUPS + index, cgroup));
+  for (gate_function function : records.functions) {
+    function.bank = bank;
+    TRY(put(maps.functions, "functions", function, uint32_t{1}));
   }
   return {};
 }
@@ -49,8 +63,7 @@ Result<> clear_digests(int map, uint32_t bank) {
 Result<> write_records(const PolicyMaps& maps, const Policy& policy, uint32_t bank) {
   for (uint32_t i = 0; i < policy.signers.size(); ++i)
     TRY(put(maps.signers, "signers", bank * GATE_MAX_SIGNERS + i, policy.signers[i]));
-  for (uint32_t i = 0; i < policy.grants.size(); ++i)
-    TRY(put(maps.grants, "grants", bank * GATE_MAX_GRANTS + i, policy.grants[i]));
+  TRY(write_grants(maps, policy.grants, bank));
   for (uint32_t i = 0; i < policy.authorities.size(); ++i)
     TRY(put(maps.authorities, "authorities", bank * GATE_MAX_AUTHORITIES + i, policy.authorities[i]));
   for (const auto& [digest, listed] : policy.digests)
@@ -74,7 +87,8 @@ Result<> write_bank(const PolicyMaps& maps, const Policy& policy, uint64_t gener
   uint32_t bank = bank_of(generation);
   // Whoever still judges under the policy that this bank held must notice that it is gone.
   TRY(put(maps.policies, "policies", bank, gate_policy{}));
-  TRY(clear_digests(maps.digests, bank));
+  TRY(clear<gate_digest_key>(maps.digests, "digests", bank));
+  TRY(clear<gate_function>(maps.functions, "functions", bank));
   TRY(write_records(maps, policy, bank));
   gate_policy header = policy.header;
   header.generation = generation;

@@ -16,6 +16,8 @@ struct PolicyMaps {
   int policies = -1;
   int signers = -1;
   int grants = -1;
+  int cgroups = -1;
+  int functions = -1;
   int digests = -1;
   int authorities = -1;
 };

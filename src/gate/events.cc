@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "gate/kernel_types.h"
 #include "gate/links.h"
 #include "gate/pins.h"
 #include "gate_abi.h"
@@ -19,46 +20,59 @@ struct Name {
   const char* text;
 };
 
+struct Reason {
+  uint32_t number;
+  const char* word;
+  const char* meaning;  // said of the process
+};
+
 constexpr Name verdict_names[] = {
     {GATE_VERDICT_UNSET, "none"},      {GATE_VERDICT_LOADER, "loader"},
     {GATE_VERDICT_LIBRARY, "library"}, {GATE_VERDICT_NO_EVIDENCE, "no-evidence"},
     {GATE_VERDICT_UNKNOWN, "unknown"},
 };
 
-constexpr Name reason_names[] = {
-    {GATE_REASON_UNSET, "none"},
-    {GATE_REASON_LISTED_DIGEST, "listed-digest"},
-    {GATE_REASON_SIGNATURE, "signature"},
-    {GATE_REASON_NOT_SEALED, "not-sealed"},
-    {GATE_REASON_NO_SIGNATURE, "no-signature"},
-    {GATE_REASON_SIGNATURE_TOO_LARGE, "signature-too-large"},
-    {GATE_REASON_SIGNATURE_MALFORMED, "signature-malformed"},
-    {GATE_REASON_SIGNATURE_UNTRUSTED, "signature-untrusted"},
-    {GATE_REASON_SIGNATURE_MISMATCH, "signature-mismatch"},
-    {GATE_REASON_DIGEST_UNKNOWN, "digest-unknown"},
-    {GATE_REASON_BUSY, "busy"},
-    {GATE_REASON_FAULT, "fault"},
-    {GATE_REASON_NOT_A_LOADER, "not-a-loader"},
-    {GATE_REASON_EXEC_TRACED, "exec-traced"},
-    {GATE_REASON_EXE_CHANGED, "exe-changed"},
-    {GATE_REASON_SHARED_MEMORY, "shared-memory"},
-    {GATE_REASON_COMMAND_NOT_GRANTED, "command-not-granted"},
-    {GATE_REASON_DEBUGGER, "debugger"},
-    {GATE_REASON_TAINT_FILE, "taint-file"},
-    {GATE_REASON_TAINT_ANONYMOUS, "taint-anonymous"},
-    {GATE_REASON_TAINT_WRITABLE, "taint-writable"},
-    {GATE_REASON_TAINT_MADE_EXECUTABLE, "taint-made-executable"},
-    {GATE_REASON_TAINT_MADE_WRITABLE, "taint-made-writable"},
-    {GATE_REASON_TAINT_TRACED, "taint-traced"},
-    {GATE_REASON_TAINT_EXE_REPLACED, "taint-exe-replaced"},
-    {GATE_REASON_GUARDED_MAP, "guarded-map"},
-    {GATE_REASON_GUARDED_PROGRAM, "guarded-program"},
-    {GATE_REASON_GUARDED_LINK, "guarded-link"},
-    {GATE_REASON_GUARDED_PIN, "guarded-pin"},
-    {GATE_REASON_GUARDED_MOUNT, "guarded-mount"},
-    {GATE_REASON_GUARDED_KEY, "guarded-key"},
-    {GATE_REASON_GUARDED_SYSCTL, "guarded-sysctl"},
-    {GATE_REASON_GUARDED_HOOK, "guarded-hook"},
+constexpr Reason reasons[] = {
+    {GATE_REASON_UNSET, "none", "no reason is known"},
+    {GATE_REASON_LISTED_DIGEST, "listed-digest", "its digest is listed"},
+    {GATE_REASON_SIGNATURE, "signature", "a trusted signer has signed it"},
+    {GATE_REASON_NOT_SEALED, "not-sealed", "its file is not sealed with fs-verity"},
+    {GATE_REASON_NO_SIGNATURE, "no-signature", "its file is sealed, but not signed"},
+    {GATE_REASON_SIGNATURE_TOO_LARGE, "signature-too-large", "the signature of its file is too large"},
+    {GATE_REASON_SIGNATURE_MALFORMED, "signature-malformed", "the signature of its file cannot be read"},
+    {GATE_REASON_SIGNATURE_UNTRUSTED, "signature-untrusted", "nobody whom the policy trusts has signed its file"},
+    {GATE_REASON_SIGNATURE_MISMATCH, "signature-mismatch", "the signature is not of this file"},
+    {GATE_REASON_DIGEST_UNKNOWN, "digest-unknown", "its file is sealed with an unknown algorithm"},
+    {GATE_REASON_BUSY, "busy", "no buffer was free to judge its file"},
+    {GATE_REASON_FAULT, "fault", "its file could not be judged"},
+    {GATE_REASON_NOT_A_LOADER, "not-a-loader", "its file is proven, but as a library"},
+    {GATE_REASON_EXEC_TRACED, "exec-traced", "it was started under a debugger"},
+    {GATE_REASON_EXE_CHANGED, "exe-changed", "its executable is no longer the one it was started from"},
+    {GATE_REASON_SHARED_MEMORY, "shared-memory", "it shares its memory with the process that made it"},
+    {GATE_REASON_COMMAND_NOT_GRANTED, "command-not-granted", "the command is not granted"},
+    {GATE_REASON_DEBUGGER, "debugger", "it wants to debug a marked process"},
+    {GATE_REASON_PROGRAM_TYPE_NOT_GRANTED, "program-type-not-granted", "the program type is not granted"},
+    {GATE_REASON_MAP_TYPE_NOT_GRANTED, "map-type-not-granted", "the map type is not granted"},
+    {GATE_REASON_ATTACH_TYPE_NOT_GRANTED, "attach-type-not-granted", "the attach type is not granted"},
+    {GATE_REASON_TARGET_NOT_GRANTED, "target-not-granted", "what it is to be attached to is not granted"},
+    {GATE_REASON_CONDITION_NOT_MET, "condition-not-met", "user, group, cgroup or namespace are not those of the grant"},
+    {GATE_REASON_HELPER_NOT_GRANTED, "helper-not-granted", "a helper that the program calls is not granted"},
+    {GATE_REASON_KFUNC_NOT_GRANTED, "kfunc-not-granted", "a kernel function that the program calls is not granted"},
+    {GATE_REASON_TAINT_FILE, "taint-file", "it has mapped a file without evidence as code"},
+    {GATE_REASON_TAINT_ANONYMOUS, "taint-anonymous", "it has mapped anonymous memory as code"},
+    {GATE_REASON_TAINT_WRITABLE, "taint-writable", "it has mapped memory writable and executable at once"},
+    {GATE_REASON_TAINT_MADE_EXECUTABLE, "taint-made-executable", "it has made memory executable"},
+    {GATE_REASON_TAINT_MADE_WRITABLE, "taint-made-writable", "it has made executable memory writable"},
+    {GATE_REASON_TAINT_TRACED, "taint-traced", "a debugger was let in"},
+    {GATE_REASON_TAINT_EXE_REPLACED, "taint-exe-replaced", "it has told the kernel that its executable is another one"},
+    {GATE_REASON_GUARDED_MAP, "guarded-map", "it reached for a map of the gate"},
+    {GATE_REASON_GUARDED_PROGRAM, "guarded-program", "it reached for a program of the gate"},
+    {GATE_REASON_GUARDED_LINK, "guarded-link", "it reached for a link of the gate"},
+    {GATE_REASON_GUARDED_PIN, "guarded-pin", "it reached for a pin of the gate"},
+    {GATE_REASON_GUARDED_MOUNT, "guarded-mount", "it reached for a mount that the pins of the gate are below"},
+    {GATE_REASON_GUARDED_KEY, "guarded-key", "it reached for a key of the gate"},
+    {GATE_REASON_GUARDED_SYSCTL, "guarded-sysctl", "it reached for a sysctl that switches the gate off"},
+    {GATE_REASON_GUARDED_HOOK, "guarded-hook", "the program could undo the gate"},
 };
 
 constexpr Name kind_names[] = {
@@ -75,10 +89,9 @@ std::string name_in(const Name (&names)[Size], uint32_t number, const char* what
   return std::string(what) + " " + std::to_string(number);
 }
 
-// "kprobe", "lsm": libbpf's names are those of systemd's BPFDelegatePrograms=.
-std::string program_type_name(uint32_t type) {
-  const char* name = libbpf_bpf_prog_type_str(static_cast<bpf_prog_type>(type));
-  return name != nullptr ? name : "program type " + std::to_string(type);
+std::optional<std::string> name_unless(const manifest::Vocabulary& vocabulary, uint32_t number, uint32_t none) {
+  if (number == none) return std::nullopt;
+  return manifest::name_of(vocabulary, number);
 }
 
 // The kernel counts since boot. What has passed since then is taken off the clock people read, so a clock that was set
@@ -96,7 +109,40 @@ std::string text_of(const char (&text)[Size]) {
   return {text, ::strnlen(text, Size)};
 }
 
-Event in_words(const gate_event& record) {
+// The kernel's types are needed for few events, and take long to read.
+class FunctionNames {
+ public:
+  std::string name(uint32_t id) {
+    if (!types_) types_ = KernelTypes::open();
+    std::string name = *types_ ? (**types_).name(id) : std::string();
+    return name.empty() ? "function " + std::to_string(id) : name;
+  }
+
+ private:
+  std::optional<Result<KernelTypes>> types_;
+};
+
+void describe_code(const gate_event& record, FunctionNames& names, Event& event) {
+  for (uint32_t helper = 0; helper < GATE_MAX_HELPERS; ++helper)
+    if ((record.helpers[helper / 64] >> helper % 64 & 1) != 0)
+      event.helpers.push_back(manifest::name_of(manifest::kHelpers, helper));
+  event.kfunc_count = record.kfunc_count;
+  for (uint32_t i = 0; i < record.kfunc_count && i < GATE_EVENT_KFUNCS; ++i)
+    if (record.kfuncs[i] != 0) event.kfuncs.push_back(names.name(record.kfuncs[i]));
+  if (record.reason == GATE_REASON_HELPER_NOT_GRANTED && record.denied != 0)
+    event.denied = manifest::name_of(manifest::kHelpers, record.denied);
+  if (record.reason == GATE_REASON_KFUNC_NOT_GRANTED && record.denied != 0) event.denied = names.name(record.denied);
+}
+
+void describe_call(const gate_event& record, FunctionNames& names, Event& event) {
+  event.command = name_unless(manifest::kCommands, record.command, GATE_NO_COMMAND);
+  event.program_type = name_unless(manifest::kProgramTypes, record.program_type, GATE_NO_PROGRAM_TYPE);
+  event.map_type = name_unless(manifest::kMapTypes, record.map_type, GATE_NO_MAP_TYPE);
+  event.attach_type = name_unless(manifest::kAttachTypes, record.attach_type, GATE_NO_ATTACH_TYPE);
+  if (record.target != 0) event.target = names.name(record.target);
+}
+
+Event in_words(const gate_event& record, FunctionNames& names) {
   Event event;
   event.time = wall_time(record.time);
   event.kind = name_in(kind_names, record.kind, "kind");
@@ -105,30 +151,58 @@ Event in_words(const gate_event& record) {
   event.uid = record.uid;
   event.comm = text_of(record.comm);
   event.executable = text_of(record.path);
-  if (record.command != GATE_NO_COMMAND) event.command = manifest::command_name(record.command);
-  if (record.program_type != GATE_NO_PROGRAM_TYPE) event.program_type = program_type_name(record.program_type);
   event.verdict = verdict_name(record.verdict);
   event.reason = reason_name(record.reason);
   event.rule = text_of(record.rule);
   event.pre_existing = (record.flags & GATE_EVENT_PRE_EXISTING) != 0;
   event.generation = record.generation;
+  describe_call(record, names, event);
+  describe_code(record, names, event);
   return event;
+}
+
+const Reason* find_reason(uint32_t number) {
+  for (const Reason& reason : reasons)
+    if (reason.number == number) return &reason;
+  return nullptr;
+}
+
+std::string meaning_of(const std::string& word) {
+  for (const Reason& reason : reasons)
+    if (reason.word == word) return reason.meaning;
+  return word;
 }
 
 }  // namespace
 
 std::string verdict_name(uint32_t verdict) { return name_in(verdict_names, verdict, "verdict"); }
-std::string reason_name(uint32_t reason) { return name_in(reason_names, reason, "reason"); }
+
+std::string reason_name(uint32_t reason) {
+  const Reason* known = find_reason(reason);
+  return known != nullptr ? known->word : "reason " + std::to_string(reason);
+}
 
 std::vector<std::string> reason_words() {
   std::vector<std::string> words;
-  for (const Name& name : reason_names) words.emplace_back(name.text);
+  for (const Reason& reason : reasons) words.emplace_back(reason.word);
   return words;
+}
+
+std::string sentence(const Event& event) {
+  std::string text = event.kind + ": " + (event.executable.empty() ? event.comm : event.executable) + " (" +
+                     std::to_string(event.tgid) + ")";
+  for (const auto& what : {event.command, event.program_type, event.map_type, event.attach_type, event.target})
+    if (what) text += ", " + *what;
+  text += ": " + meaning_of(event.reason);
+  if (event.denied) text += ": " + *event.denied;
+  if (!event.rule.empty()) text += " (grant " + event.rule + ")";
+  return text;
 }
 
 struct EventReader::State {
   UniqueFd map;
   Handler handler;
+  FunctionNames names;
   ring_buffer* buffer = nullptr;
 
   ~State() { ring_buffer__free(buffer); }
@@ -137,7 +211,8 @@ struct EventReader::State {
     gate_event record = {};
     if (size < sizeof(record)) return 0;
     std::memcpy(&record, data, sizeof(record));
-    static_cast<State*>(context)->handler(in_words(record));
+    auto* state = static_cast<State*>(context);
+    state->handler(in_words(record, state->names));
     return 0;
   }
 };

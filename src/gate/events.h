@@ -28,9 +28,17 @@ struct Event {
   std::string executable;                   // empty when the kernel could not name it
   std::optional<std::string> command;       // of bpf(2)
   std::optional<std::string> program_type;  // for prog_load
+  std::optional<std::string> map_type;      // for map_create
+  std::optional<std::string> attach_type;
+  std::optional<std::string> target;  // for prog_load: the kernel's function or tracepoint, where it names one
+  // What the program calls: where the gate looked at its instructions.
+  std::vector<std::string> helpers;
+  std::vector<std::string> kfuncs;    // some of them, if there are many
+  uint32_t kfunc_count = 0;           // all of them
+  std::optional<std::string> denied;  // the helper or kfunc that is not granted
   std::string verdict;
   std::string reason;
-  std::string rule;           // the grant that was asked
+  std::string rule;           // the grant that came closest; empty where there is none
   bool pre_existing = false;  // the process is older than the gate: judged by its executable alone
   uint64_t generation = 0;
 };
@@ -40,6 +48,9 @@ std::string verdict_name(uint32_t verdict);
 std::string reason_name(uint32_t reason);
 // Every reason there is.
 std::vector<std::string> reason_words();
+
+// The event as one sentence: who, what, and why not, with the rule that decided.
+std::string sentence(const Event& event);
 
 // Takes events out of the ring buffer: each is handed to one reader, once. Move-only.
 class EventReader {

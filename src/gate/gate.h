@@ -108,6 +108,10 @@ Result<std::optional<Status>> status(const std::filesystem::path& pin_directory)
 // manifest is of mode "off", signed as for an update, and whose number is remembered; any other gate ignores it.
 Result<> unload(const std::optional<Order>& order, const Places& places);
 
+// What the manifest's grants name and the running kernel has not, each as a sentence with its place. No error: a policy
+// is for many hosts, and what is not there cannot be called.
+Result<std::vector<std::string>> unknown_names(const manifest::Manifest& manifest);
+
 // SHA-256 of the manifest's canonical text, in hex: equal hashes mean equal policies.
 std::string policy_hash(const manifest::Manifest& manifest);
 

@@ -19,10 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What status, update and events call.
-constexpr unsigned own_commands[] = {BPF_OBJ_GET,         BPF_MAP_LOOKUP_ELEM,  BPF_MAP_UPDATE_ELEM,
-                                     BPF_MAP_DELETE_ELEM, BPF_MAP_GET_NEXT_KEY, BPF_OBJ_GET_INFO_BY_FD};
-
 std::string read_link(const fs::path& path) {
   std::error_code error;
   fs::path target = fs::read_symlink(path, error);
@@ -42,8 +38,6 @@ unsigned count_bpf_objects(const fs::path& process) {
   return count;
 }
 
-bool allows(const manifest::Grant& grant, unsigned command) { return (grant.commands >> command & 1) != 0; }
-
 // Why a process of this executable would get no mark, or nothing. /proc/PID/exe opens the file itself, whatever name it
 // has now.
 Result<std::optional<std::string>> why_unmarked(const fs::path& executable, const evidence::Trust& trust) {
@@ -58,16 +52,17 @@ Result<std::optional<std::string>> why_locked_out_itself(const manifest::Manifes
                                                          const evidence::Trust& trust) {
   TRY_ASSIGN(UniqueFd fd, open_file("/proc/self/exe", O_RDONLY));
   TRY_ASSIGN(evidence::Conclusion conclusion, evidence::conclude(fd.get(), trust));
-  bool is_loader = conclusion.verdict == evidence::Verdict::Loader;
-  const manifest::Grant& grant = manifest.grants.at(is_loader ? conclusion.grant : manifest.default_grant);
-  const auto* refused = std::find_if(std::begin(own_commands), std::end(own_commands),
-                                     [&](unsigned command) { return !allows(grant, command); });
-  if (refused == std::end(own_commands)) {
-    if (grant.admin) return std::nullopt;
-    return "its grant \"" + grant.name + "\" is not \"admin\"";
-  }
-  if (is_loader) return "its grant \"" + grant.name + "\" lacks " + manifest::command_name(*refused);
-  return std::string(evidence::name_of(conclusion.reason));
+  if (conclusion.verdict != evidence::Verdict::Loader) return std::string(evidence::name_of(conclusion.reason));
+  bool is_administrator = std::any_of(conclusion.grants.begin(), conclusion.grants.end(),
+                                      [&](const std::string& name) { return manifest.grants.at(name).admin; });
+  if (is_administrator) return std::nullopt;
+  return "its grant \"" + conclusion.grants.front() + "\" is not \"admin\"";
+}
+
+// Whoever has no mark may do everything.
+bool default_allows_all(const manifest::Manifest& manifest) {
+  return std::any_of(manifest.default_grants.begin(), manifest.default_grants.end(),
+                     [](const std::string& name) { return name == "full"; });
 }
 
 // Processes come and go while /proc is read; one that is gone is nobody's problem any more.
@@ -95,8 +90,7 @@ Result<std::vector<LockedOut>> locked_out_by(const manifest::Manifest& manifest)
   std::vector<LockedOut> found;
   TRY_ASSIGN(std::optional<std::string> own, why_locked_out_itself(manifest, offline.trust));
   if (own) found.push_back({0, read_link("/proc/self/exe"), *own, 0});
-  bool default_allows_all = manifest.grants.at(manifest.default_grant).commands == manifest::kAnyCommand;
-  if (default_allows_all) return found;
+  if (default_allows_all(manifest)) return found;
   std::error_code error;
   for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
     if (int pid = pid_of(it->path().filename())) TRY(survey_process(it->path(), pid, offline.trust, found));

@@ -41,6 +41,7 @@ Failure libbpf_failure(const std::string& what) {
 
 void configure(gate_skeleton& skeleton, const Kernel& kernel, const LoadOptions& options) {
   skeleton.rodata->keep_verdicts = kernel.has_post_xattr_hooks;
+  skeleton.rodata->initial_network = kernel.initial_network;
   if (options.scratch_slots != 0) skeleton.rodata->scratch_slots = options.scratch_slots;
   if (options.scratch_steps != 0) skeleton.rodata->scratch_steps = options.scratch_steps;
   Bytes hash = build_hash();
@@ -74,7 +75,7 @@ std::vector<std::string> programs_for(const Kernel& kernel) {
       "guard_map",     "guard_program",    "guard_unlink", "guard_rmdir",   "guard_rename",    "guard_setattr",
       "guard_mount",   "guard_move_mount", "guard_umount", "guard_remount", "guard_create",    "guard_mkdir",
       "guard_symlink", "guard_hard_link",  "guard_key",    "gate_setxattr", "gate_removexattr"};
-  programs.emplace_back(kernel.load_hook_has_kernel_argument ? "guard_load" : "guard_load_3");
+  programs.emplace_back(kernel.load_hook_has_kernel_argument ? "gate_load" : "gate_load_3");
   if (kernel.has_post_xattr_hooks) {
     programs.emplace_back("gate_post_setxattr");
     programs.emplace_back("gate_post_removexattr");
@@ -119,6 +120,7 @@ Result<Object> Object::load(const Kernel& kernel, const LoadOptions& options) {
 PolicyMaps Object::policy_maps() const {
   return {bpf_map__fd(skeleton_->maps.data_active), bpf_map__fd(skeleton_->maps.policies),
           bpf_map__fd(skeleton_->maps.signers),     bpf_map__fd(skeleton_->maps.grants),
+          bpf_map__fd(skeleton_->maps.cgroups),     bpf_map__fd(skeleton_->maps.functions),
           bpf_map__fd(skeleton_->maps.digests),     bpf_map__fd(skeleton_->maps.authorities)};
 }
 
@@ -137,8 +139,9 @@ Result<> Object::bind_maps() {
   bpf_program* anchor = bpf_object__find_program_by_name(skeleton_->obj, anchor_program);
   for (const bpf_map* map :
        {skeleton_->maps.rodata_about, skeleton_->maps.data_active, skeleton_->maps.data_sealed,
-        skeleton_->maps.policies, skeleton_->maps.signers, skeleton_->maps.grants, skeleton_->maps.digests,
-        skeleton_->maps.authorities, skeleton_->maps.counters, skeleton_->maps.guarded, skeleton_->maps.events}) {
+        skeleton_->maps.policies, skeleton_->maps.signers, skeleton_->maps.grants, skeleton_->maps.cgroups,
+        skeleton_->maps.functions, skeleton_->maps.digests, skeleton_->maps.authorities, skeleton_->maps.counters,
+        skeleton_->maps.guarded, skeleton_->maps.events}) {
     if (bpf_prog_bind_map(bpf_program__fd(anchor), bpf_map__fd(map), nullptr) != 0)
       return libbpf_failure(std::string("bind map ") + bpf_map__name(map));
   }

@@ -47,6 +47,8 @@ Result<> PinnedGate::open_maps() {
   TRY_ASSIGN(policies_, map_of_link(link, maps::policies));
   TRY_ASSIGN(signers_, map_of_link(link, maps::signers));
   TRY_ASSIGN(grants_, map_of_link(link, maps::grants));
+  TRY_ASSIGN(cgroups_, map_of_link(link, maps::cgroups));
+  TRY_ASSIGN(functions_, map_of_link(link, maps::functions));
   TRY_ASSIGN(digests_, map_of_link(link, maps::digests));
   TRY_ASSIGN(authorities_, map_of_link(link, maps::authorities));
   TRY_ASSIGN(sealed_, map_of_link(link, maps::sealed));

@@ -47,16 +47,6 @@ uint32_t mode_number(manifest::Mode mode) {
   return GATE_MODE_ENFORCE;
 }
 
-uint32_t flags_of(const manifest::Grant& grant) {
-  return (grant.admin ? GATE_GRANT_ADMIN : 0U) | (grant.debug ? GATE_GRANT_DEBUG : 0U) |
-         (grant.jit ? GATE_GRANT_JIT : 0U);
-}
-
-// Grants are numbered in the order of their names. The parser has made sure that every name exists; a library has none.
-uint32_t grant_index(const manifest::Manifest& manifest, const std::string& name) {
-  return static_cast<uint32_t>(std::distance(manifest.grants.begin(), manifest.grants.find(name)));
-}
-
 Result<crypto::Certificate> parse_certificate(const manifest::Signer& signer) {
   std::string what = signer.certificate_path + " (signer " + signer.name + ")";
   auto certificate = crypto::Certificate::parse(signer.certificate, what);
@@ -75,7 +65,7 @@ std::string keyring_name(const manifest::Signer& signer) {
 // A library's signature that passes for a loader's, or a loader's for one with another grant, would make the manifest
 // mean something else than it says. That a loader passes for a library does no harm: it is trusted with more.
 bool may_pass_for(const manifest::Signer& signer, const manifest::Signer& other) {
-  if (signer.role == other.role) return signer.grant == other.grant;
+  if (signer.role == other.role) return signer.grants == other.grants;
   return signer.role == Role::Loader && other.role == Role::Library;
 }
 
@@ -132,7 +122,7 @@ gate_signer signer_record(const manifest::Manifest& manifest, const manifest::Si
   gate_signer record = {};
   record.keyring = serial;
   record.role = role_number(signer.role);
-  record.grant = signer.role == Role::Loader ? grant_index(manifest, signer.grant) : 0;
+  record.grants = grant_set(manifest, signer.grants);
   copy_name(record.name, signer.name);
   return record;
 }
@@ -145,7 +135,7 @@ std::pair<gate_digest, gate_listed_digest> digest_record(const manifest::Manifes
   std::copy(listed.digest.begin(), listed.digest.end(), digest.value);
   gate_listed_digest value = {};
   value.role = role_number(listed.role);
-  value.grant = listed.role == Role::Loader ? grant_index(manifest, listed.grant) : 0;
+  value.grants = grant_set(manifest, listed.grants);
   return {digest, value};
 }
 
@@ -153,8 +143,7 @@ gate_policy header_of(const manifest::Manifest& manifest) {
   gate_policy header = {};
   header.sequence = manifest.sequence;
   header.mode = mode_number(manifest.mode);
-  header.default_grant = grant_index(manifest, manifest.default_grant);
-  header.default_commands = manifest.grants.at(manifest.default_grant).commands;
+  header.default_grants = grant_set(manifest, manifest.default_grants);
   header.grant_count = static_cast<uint32_t>(manifest.grants.size());
   header.digest_count = static_cast<uint32_t>(manifest.digests.size());
   auto hash = crypto::sha256(as_bytes(manifest::canonical_text(manifest)));
@@ -205,13 +194,7 @@ Result<Policy> compile(const manifest::Manifest& manifest) {
                 "Use mode \"audit\" or \"enforce\".");
   Policy policy;
   policy.header = header_of(manifest);
-  for (const auto& [name, grant] : manifest.grants) {
-    gate_grant record = {};
-    record.commands = grant.commands;
-    record.flags = flags_of(grant);
-    copy_name(record.name, name);
-    policy.grants.push_back(record);
-  }
+  TRY_ASSIGN(policy.grants, compile_grants(manifest));
   TRY(add_signers(manifest, policy));
   for (const manifest::ListedDigest& listed : manifest.digests)
     policy.digests.push_back(digest_record(manifest, listed));
@@ -224,11 +207,11 @@ Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
   for (size_t i = 0; i < manifest.signers.size(); ++i) {
     const manifest::Signer& signer = manifest.signers[i];
     if (signer.role == Role::Manifest) continue;
-    offline.trust.signers.push_back({signer.name, offline_role(signer.role), &offline.certificates[i], signer.grant});
+    offline.trust.signers.push_back({signer.name, offline_role(signer.role), &offline.certificates[i], signer.grants});
   }
   for (const manifest::ListedDigest& listed : manifest.digests) {
     fsverity::Digest digest{static_cast<fsverity::Algorithm>(listed.algorithm), listed.digest};
-    offline.trust.digests.push_back({digest, offline_role(listed.role), listed.grant});
+    offline.trust.digests.push_back({digest, offline_role(listed.role), listed.grants});
   }
   return offline;
 }

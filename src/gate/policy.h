@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "crypto/crypto.h"
 #include "evidence/evidence.h"
+#include "gate/grants.h"
 #include "gate_abi.h"
 #include "keyring/keyring.h"
 #include "manifest/manifest.h"
@@ -19,7 +20,7 @@ namespace bpfgate::gate {
 struct Policy {
   gate_policy header = {};  // generation 0, to be set where the bank is chosen
   std::vector<gate_signer> signers;
-  std::vector<gate_grant> grants;
+  GrantRecords grants;
   std::vector<std::pair<gate_digest, gate_listed_digest>> digests;
   std::vector<gate_authority> authorities;
   std::vector<keyring::Keyring> keyrings;

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "gate/probe.h"
 
-#include <bpf/btf.h>
 #include <linux/capability.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <memory>
 #include <string_view>
 
 #include "base/io.h"
+#include "gate/kernel_types.h"
 
 namespace bpfgate::gate {
 namespace {
-
-struct BtfDeleter {
-  void operator()(btf* types) const { btf__free(types); }
-};
-using Btf = std::unique_ptr<btf, BtfDeleter>;
 
 // Without these nothing can be proven. In the order of the kernels that brought them.
 constexpr const char* required_functions[] = {
@@ -62,18 +57,9 @@ Result<> check_lsm_list() {
               "Add lsm=" + *text + ",bpf to the kernel command line and boot again.");
 }
 
-Result<Btf> load_kernel_types() {
-  Btf types(btf__load_vmlinux_btf());
-  if (types) return types;
-  return fail(ErrorKind::Unsupported, "this kernel describes no types of its own (/sys/kernel/btf/vmlinux)",
-              "Use a kernel built with CONFIG_DEBUG_INFO_BTF=y.");
-}
-
-bool has_function(const btf* types, const char* name) { return btf__find_by_name_kind(types, name, BTF_KIND_FUNC) > 0; }
-
-Result<> check_required(const btf* types) {
+Result<> check_required(const KernelTypes& types) {
   for (const char* name : required_functions) {
-    if (has_function(types, name)) continue;
+    if (types.function(name)) continue;
     return fail(ErrorKind::Unsupported, std::string("this kernel lacks ") + name,
                 "Use kernel 6.8 or later, built with CONFIG_BPF_LSM, CONFIG_FS_VERITY and "
                 "CONFIG_SYSTEM_DATA_VERIFICATION.");
@@ -81,16 +67,8 @@ Result<> check_required(const btf* types) {
   return {};
 }
 
-// Number of arguments of the hook's BPF attachment point, bpf_lsm_NAME(); -1 where the kernel has no such hook.
-int hook_arity(const btf* types, const char* function) {
-  int id = btf__find_by_name_kind(types, function, BTF_KIND_FUNC);
-  if (id <= 0) return -1;
-  const btf_type* prototype = btf__type_by_id(types, btf__type_by_id(types, id)->type);
-  return prototype != nullptr && btf_is_func_proto(prototype) ? btf_vlen(prototype) : -1;
-}
-
-Result<> check_hooks(const btf* types) {
-  int arity = hook_arity(types, "bpf_lsm_bpf");
+Result<> check_hooks(const KernelTypes& types) {
+  int arity = types.arity("bpf_lsm_bpf");
   if (arity == 3 || arity == 4) return {};
   if (arity < 0)
     return fail(ErrorKind::Unsupported, "this kernel has no BPF LSM", "Use a kernel built with CONFIG_BPF_LSM=y.");
@@ -98,21 +76,29 @@ Result<> check_hooks(const btf* types) {
               "Use a newer bpfgate.");
 }
 
+// Process 1 of the host is in the host's; in a container this program has no business.
+Result<uint32_t> initial_network() {
+  struct stat network = {};
+  if (::stat("/proc/1/ns/net", &network) != 0) return fail_errno("read /proc/1/ns/net");
+  return static_cast<uint32_t>(network.st_ino);
+}
+
 }  // namespace
 
 Result<Kernel> probe_kernel() {
   TRY(check_privileges());
   TRY(check_lsm_list());
-  TRY_ASSIGN(Btf types, load_kernel_types());
-  TRY(check_hooks(types.get()));
-  TRY(check_required(types.get()));
+  TRY_ASSIGN(KernelTypes types, KernelTypes::open());
+  TRY(check_hooks(types));
+  TRY(check_required(types));
   Kernel kernel;
-  kernel.bpf_hook_has_kernel_argument = hook_arity(types.get(), "bpf_lsm_bpf") == 4;
-  kernel.load_hook_has_kernel_argument = hook_arity(types.get(), "bpf_lsm_bpf_prog_load") == 4;
-  kernel.has_post_xattr_hooks = hook_arity(types.get(), "bpf_lsm_inode_post_setxattr") == 5 &&
-                                hook_arity(types.get(), "bpf_lsm_inode_post_removexattr") == 2;
+  TRY_ASSIGN(kernel.initial_network, initial_network());
+  kernel.bpf_hook_has_kernel_argument = types.arity("bpf_lsm_bpf") == 4;
+  kernel.load_hook_has_kernel_argument = types.arity("bpf_lsm_bpf_prog_load") == 4;
+  kernel.has_post_xattr_hooks =
+      types.arity("bpf_lsm_inode_post_setxattr") == 5 && types.arity("bpf_lsm_inode_post_removexattr") == 2;
   for (const char* name : optional_functions) {
-    if (!has_function(types.get(), name)) kernel.missing_optional.emplace_back(name);
+    if (!types.function(name)) kernel.missing_optional.emplace_back(name);
   }
   return kernel;
 }

@@ -48,11 +48,11 @@ Result<> record_sequence(const std::filesystem::path& directory, const manifest:
 Result<> check_not_rolled_back(const std::filesystem::path& directory, const manifest::Manifest& manifest) {
   TRY_ASSIGN(std::optional<uint64_t> newest, recorded_sequence(directory, manifest.name));
   if (!newest || manifest.sequence >= *newest) return {};
-  return fail(ErrorKind::Refused,
-              "/sequence: " + std::to_string(manifest.sequence) + " is older than " + std::to_string(*newest) +
-                  ", which a sealed gate on this host has had",
-              "Load the newer manifest; or, to go back on purpose, remove " +
-                  file_of(directory, manifest.name).string() + ".");
+  return fail(
+      ErrorKind::Refused,
+      "/sequence: " + std::to_string(manifest.sequence) + " is older than " + std::to_string(*newest) +
+          ", which a sealed gate on this host has had",
+      "Load the newer manifest; or, to go back on purpose, remove " + file_of(directory, manifest.name).string() + ".");
 }
 
 }  // namespace bpfgate::gate

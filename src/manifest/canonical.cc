@@ -10,9 +10,15 @@ namespace {
 
 using Json = nlohmann::json;  // keeps its keys sorted
 
+// One grant is written without a list, as before there could be several: signatures of such manifests stay good.
+Json names_json(const std::vector<std::string>& names) {
+  if (names.size() == 1) return names.front();
+  return names;
+}
+
 Json signer_json(const Signer& signer) {
   Json json = {{"name", signer.name}, {"role", name_of(signer.role)}, {"certificate", to_hex(signer.certificate)}};
-  if (signer.role == Role::Loader) json["grant"] = signer.grant;
+  if (signer.role == Role::Loader) json["grant"] = names_json(signer.grants);
   return json;
 }
 
@@ -22,15 +28,15 @@ Json digest_json(const ListedDigest& listed) {
   Json json = {{"kind", "fsverity"},
                {"role", name_of(listed.role)},
                {"digest", std::string(algorithm_name(listed.algorithm)) + to_hex(listed.digest)}};
-  if (listed.role == Role::Loader) json["grant"] = listed.grant;
+  if (listed.role == Role::Loader) json["grant"] = names_json(listed.grants);
   return json;
 }
 
-Json commands_json(CommandSet commands) {
-  if (commands == kAnyCommand) return "any";
+Json set_json(NumberSet set, const Vocabulary& vocabulary) {
+  if (set == kAny) return "any";
   Json list = Json::array();
   for (unsigned number = 0; number < 64; ++number)
-    if ((commands >> number & 1) != 0) list.push_back(command_name(number));
+    if (contains(set, number)) list.push_back(name_of(vocabulary, number));
   return list;
 }
 
@@ -43,8 +49,45 @@ Json sorted_json(const List& list, ToJson to_json, Before before) {
   return json;
 }
 
+template <class List>
+Json sorted_list(List list) {
+  std::sort(list.begin(), list.end());
+  return list;
+}
+
+Json helpers_json(const HelperRule& rule) {
+  Json json = Json::object();
+  if (rule.read_only) json["class"] = "read-only";
+  for (unsigned number = 0; number < kMaxHelpers; ++number)
+    if (rule.denied.test(number)) json["deny"].push_back(name_of(kHelpers, number));
+  if (!rule.denied_kfuncs.empty()) json["deny_kfuncs"] = rule.denied_kfuncs;
+  return json;
+}
+
+Json targets_json(const AttachTargets& targets) {
+  return {{"functions", sorted_list(targets.functions)},
+          {"tracepoints", sorted_list(targets.tracepoints)},
+          {"lsm_hooks", sorted_list(targets.lsm_hooks)}};
+}
+
+Json condition_json(const Condition& when) {
+  Json json = Json::object();
+  if (!when.uids.empty()) json["uids"] = sorted_list(when.uids);
+  if (!when.gids.empty()) json["gids"] = sorted_list(when.gids);
+  if (!when.cgroups.empty()) json["cgroups"] = sorted_list(when.cgroups);
+  if (when.initial_network) json["network_namespace"] = "initial";
+  if (when.initial_users) json["user_namespace"] = "initial";
+  return json;
+}
+
 Json grant_json(const Grant& grant) {
-  Json json = {{"commands", commands_json(grant.commands)}};
+  Json json = {{"commands", set_json(grant.commands, kCommands)}};
+  if (grant.program_types != kAny) json["program_types"] = set_json(grant.program_types, kProgramTypes);
+  if (grant.map_types != kAny) json["map_types"] = set_json(grant.map_types, kMapTypes);
+  if (grant.attach_types != kAny) json["attach_types"] = set_json(grant.attach_types, kAttachTypes);
+  if (!grant.helpers.is_any()) json["helpers"] = helpers_json(grant.helpers);
+  if (grant.attach_to) json["attach_to"] = targets_json(*grant.attach_to);
+  if (!grant.when.is_none()) json["when"] = condition_json(grant.when);
   if (grant.debug) json["debug"] = true;
   if (grant.jit) json["jit"] = true;
   return json;
@@ -71,7 +114,7 @@ std::string canonical_text(const Manifest& manifest) {
                {"signers", sorted_json(manifest.signers, signer_json, by_name)},
                {"digests", sorted_json(manifest.digests, digest_json, by_digest)},
                {"grants", grants_json(manifest)},
-               {"default", {{"grant", manifest.default_grant}}}};
+               {"default", {{"grant", names_json(manifest.default_grants)}}}};
   // parse() lets only ASCII names in; `replace` keeps a hand-made Manifest from making dump() throw.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "manifest/grant.h"
 
 namespace bpfgate::manifest {
 
@@ -25,6 +26,12 @@ inline constexpr size_t kMaxNoteBytes = 255;
 inline constexpr size_t kMaxPathBytes = 4095;
 inline constexpr size_t kMaxManifestBytes = size_t{8} << 20;
 inline constexpr size_t kMaxCertificateBytes = size_t{64} << 10;
+inline constexpr size_t kMaxIds = 16;     // users, or groups, of one condition
+inline constexpr size_t kMaxCgroups = 8;  // of one condition
+inline constexpr size_t kMaxCgroupLevels = 8;
+inline constexpr size_t kMaxGlobs = 64;  // of one kind of attach targets
+inline constexpr size_t kMaxDeniedKfuncs = 256;
+inline constexpr size_t kMaxGrantsOfOne = 8;  // of one signer or digest
 // 2^53 - 1, the largest integer every JSON tool keeps exact (RFC 7493, 2.2). A sequence number that jq or a browser
 // rounded on its way would let an old policy look new.
 inline constexpr uint64_t kMaxSequence = (uint64_t{1} << 53) - 1;
@@ -36,41 +43,12 @@ enum class Role { Loader, Library, Manifest };
 std::string_view name_of(Mode mode);  // "audit", "enforce", "off"
 std::string_view name_of(Role role);  // "loader", "library", "manifest"
 
-// Which bpf(2) commands a grant allows: bit N is command number N of enum bpf_cmd (include/uapi/linux/bpf.h).
-using CommandSet = uint64_t;
-
-// The word "any": every command, those of later kernels too.
-inline constexpr CommandSet kAnyCommand = ~CommandSet{0};
-
-struct Grant {
-  std::string name;
-  CommandSet commands = 0;
-  bool admin = false;  // reaches the gate's own objects; the built-in grant "admin" only
-  bool debug = false;  // may be debugged, and loses its mark by that
-  bool jit = false;    // may have anonymous executable memory
-  bool operator==(const Grant&) const = default;
-};
-
-// Built in, and not to be redefined: "none" (nothing), "inspect" (list and read info of objects, no loading and no
-// writing), "full" (everything, commands added by later kernels too) and "admin" (the same, and the gate itself).
-Grant grant_none();
-Grant grant_inspect();
-Grant grant_full();
-Grant grant_admin();
-bool is_built_in(std::string_view grant);
-
-// Command names as the kernel spells them in bpffs' delegate_cmds= option: "prog_load", "map_create", ... An unknown
-// name is ErrorKind::Invalid and the remedy names the closest.
-Result<unsigned> command_number(std::string_view name);
-std::string command_name(unsigned number);      // "command 77" where the number has no name here
-std::vector<std::string_view> command_names();  // all, in order of their numbers
-
 struct Signer {
   std::string name;
   Role role = Role::Loader;
-  std::string certificate_path;  // as the manifest says it, made absolute against the manifest's directory
-  Bytes certificate;             // the file's content, PEM or DER, unparsed; never empty
-  std::string grant;             // name of a grant; for role Loader
+  std::string certificate_path;     // as the manifest says it, made absolute against the manifest's directory
+  Bytes certificate;                // the file's content, PEM or DER, unparsed; never empty
+  std::vector<std::string> grants;  // names, sorted; for role Loader, and never empty then
   bool operator==(const Signer&) const = default;
 };
 
@@ -78,7 +56,7 @@ struct ListedDigest {
   uint16_t algorithm = 0;  // FS_VERITY_HASH_ALG_*
   Bytes digest;            // 32 or 64 bytes, as the algorithm says
   Role role = Role::Loader;
-  std::string grant;  // empty for role Library
+  std::vector<std::string> grants;  // as for signers
   std::string note;
   bool operator==(const ListedDigest&) const = default;
 };
@@ -87,10 +65,10 @@ struct Manifest {
   std::string name;
   uint64_t sequence = 0;
   Mode mode = Mode::Audit;
-  std::vector<Signer> signers;          // in the manifest's order; names and certificates differ
-  std::vector<ListedDigest> digests;    // in the manifest's order; no digest twice
-  std::map<std::string, Grant> grants;  // those of the manifest and the built-in ones
-  std::string default_grant = "none";
+  std::vector<Signer> signers;                         // in the manifest's order; names and certificates differ
+  std::vector<ListedDigest> digests;                   // in the manifest's order; no digest twice
+  std::map<std::string, Grant> grants;                 // those of the manifest and the built-in ones
+  std::vector<std::string> default_grants = {"none"};  // of processes without a mark
   bool operator==(const Manifest&) const = default;
 };
 

@@ -2,6 +2,7 @@
 // The schema: from the JSON tree to a Manifest. Grants come first, because signers and digests refer to them.
 #include <linux/fsverity.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -10,6 +11,7 @@
 #include "manifest/document.h"
 #include "manifest/keys.h"
 #include "manifest/manifest.h"
+#include "manifest/parse_grant.h"
 #include "manifest/place.h"
 #include "manifest/text.h"
 
@@ -22,46 +24,6 @@ constexpr uint64_t kFormat = 1;
 constexpr std::array<std::string_view, 3> mode_words = {"audit", "enforce", "off"};
 constexpr std::array<std::string_view, 3> role_words = {"loader", "library", "manifest"};
 constexpr auto file_role_words = std::span(role_words).first<2>();
-
-Result<CommandSet> parse_commands(const Place& place) {
-  if (place.is_string()) {
-    constexpr std::array<std::string_view, 1> words = {"any"};
-    TRY(place.word("command list", words));
-    return kAnyCommand;
-  }
-  TRY_ASSIGN(size_t count, place.array_size(command_names().size()));
-  CommandSet set = 0;
-  for (size_t i = 0; i < count; ++i) {
-    Place element = place.element(i);
-    TRY_ASSIGN(std::string name, element.text(kMaxManifestBytes));
-    auto number = command_number(name);
-    if (!number) return element.fail(number.error().message, number.error().remedy);
-    if ((set >> *number & 1) != 0)
-      return element.fail("the command " + in_quotes(name) + " is listed twice", "remove one");
-    set |= CommandSet{1} << *number;
-  }
-  return set;
-}
-
-Result<bool> parse_option(const Place& grant, std::string_view key) {
-  auto option = grant.optional_member(key);
-  if (!option) return false;
-  return option->boolean();
-}
-
-Result<Grant> parse_grant(const std::string& name, const Place& place) {
-  if (is_built_in(name)) return place.fail("the grant " + in_quotes(name) + " is built in", "choose another name");
-  if (!is_name(name))
-    return place.fail(in_quotes(name) + " is not a name",
-                      "a name has 1 to " + std::to_string(kMaxNameBytes) + " characters of A-Z a-z 0-9 . _ -");
-  TRY(place.check_object(keys::grant));
-  TRY_ASSIGN(Place commands, place.member("commands"));
-  Grant grant{name};
-  TRY_ASSIGN(grant.commands, parse_commands(commands));
-  TRY_ASSIGN(grant.debug, parse_option(place, "debug"));
-  TRY_ASSIGN(grant.jit, parse_option(place, "jit"));
-  return grant;
-}
 
 // Everything about one manifest while it is read.
 class Parser {
@@ -125,7 +87,7 @@ class Parser {
                        "give each signer a name of its own");
     TRY_ASSIGN(Place role, place.member("role"));
     TRY_ASSIGN(signer.role, read_role(role, role_words));
-    TRY_ASSIGN(signer.grant, read_grant_of(place, signer.role, "signer"));
+    TRY_ASSIGN(signer.grants, read_grants_of(place, signer.role, "signer"));
     TRY(read_certificate(place, signer));
     manifest_.signers.push_back(std::move(signer));
     return {};
@@ -141,16 +103,33 @@ class Parser {
 
   // A library only lets code into a loader; what the process may then do is the loader's grant. A manifest's signer
   // signs no code at all.
-  Result<std::string> read_grant_of(const Place& place, Role role, const std::string& what) {
+  Result<std::vector<std::string>> read_grants_of(const Place& place, Role role, const std::string& what) {
     auto grant = place.optional_member("grant");
     if (role != Role::Loader) {
       if (grant)
         return grant->fail("a " + std::string(name_of(role)) + " " + what + " has no grant",
                            "remove it, or make the role \"loader\"");
-      return std::string();
+      return std::vector<std::string>();
     }
     TRY_ASSIGN(Place required, place.member("grant"));
-    return read_grant_name(required);
+    return read_grant_names(required);
+  }
+
+  // One name, or a list of them. Sorted, because their order means nothing.
+  Result<std::vector<std::string>> read_grant_names(const Place& place) {
+    if (place.is_string()) {
+      TRY_ASSIGN(std::string name, read_grant_name(place));
+      return std::vector<std::string>{name};
+    }
+    TRY_ASSIGN(size_t count, place.array_size(kMaxGrantsOfOne));
+    if (count == 0) return place.fail("the list is empty", "name a grant; \"none\" allows nothing");
+    std::set<std::string> names;
+    for (size_t i = 0; i < count; ++i) {
+      TRY_ASSIGN(std::string name, read_grant_name(place.element(i)));
+      if (!names.insert(name).second)
+        return place.element(i).fail("the grant " + in_quotes(name) + " is listed twice", "remove one");
+    }
+    return std::vector<std::string>(names.begin(), names.end());
   }
 
   Result<std::string> read_grant_name(const Place& place) {
@@ -197,7 +176,7 @@ class Parser {
     if (auto role = place.optional_member("role")) {
       TRY_ASSIGN(listed.role, read_role(*role, file_role_words));
     }
-    TRY_ASSIGN(listed.grant, read_grant_of(place, listed.role, "digest"));
+    TRY_ASSIGN(listed.grants, read_grants_of(place, listed.role, "digest"));
     if (auto note = place.optional_member("note")) {
       TRY_ASSIGN(listed.note, note->text(kMaxNoteBytes));
     }
@@ -227,8 +206,8 @@ class Parser {
     if (!place) return {};
     TRY(place->check_object(keys::default_rule));
     TRY_ASSIGN(Place grant, place->member("grant"));
-    TRY_ASSIGN(manifest_.default_grant, read_grant_name(grant));
-    if (manifest_.grants.at(manifest_.default_grant).admin)
+    TRY_ASSIGN(manifest_.default_grants, read_grant_names(grant));
+    if (std::ranges::find(manifest_.default_grants, "admin") != manifest_.default_grants.end())
       return grant.fail("the default grant cannot be \"admin\": every process could disarm the gate",
                         "give that grant to the signer of bpfgate, or list bpfgate's digest with it");
     return {};

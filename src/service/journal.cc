@@ -33,6 +33,13 @@ constexpr Id reason_ids[] = {
     {"exe-changed", "597241982cdf5c4d8ed78758e50f002d"},
     {"shared-memory", "00fe09a2b41959c2965d6a8abb94df74"},
     {"command-not-granted", "0abe7fc7a60953fcb60a081526cecd76"},
+    {"program-type-not-granted", "c90d51ee96b64c9bac475ca77343373d"},
+    {"map-type-not-granted", "868373f71d514f48ae6239243db8b9d0"},
+    {"attach-type-not-granted", "074106c017e6491d99032874a2c1e5ff"},
+    {"target-not-granted", "ae453202d1de4fd0a309ef485336eba5"},
+    {"condition-not-met", "7c7fc996596e46b9a7fff9fd3f8d5e3d"},
+    {"helper-not-granted", "1d57bd2eae4f487594003c6e473e2756"},
+    {"kfunc-not-granted", "c6255b96c20347d3b26bd791a93dcf97"},
     {"debugger", "3990b199c9365387ac1280383fd4b699"},
     {"taint-file", "3306000125dd50eda433c1f171e2bc26"},
     {"taint-anonymous", "9e5c4d84bd4a5d978eefa3df31a9f83f"},
@@ -68,11 +75,11 @@ constexpr NoticeId notices[] = {
 
 int priority_of(const gate::Event& event) { return event.kind == "would-refuse" ? LOG_NOTICE : LOG_WARNING; }
 
-std::string sentence(const gate::Event& event) {
-  std::string text = event.kind + ": " + (event.executable.empty() ? event.comm : event.executable) + " (" +
-                     std::to_string(event.tgid) + ")";
-  if (event.command) text += ", " + *event.command;
-  return text + ": " + event.reason;
+// "a,b"
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
 }
 
 }  // namespace
@@ -86,11 +93,15 @@ std::string_view message_id(std::string_view reason) {
 void log(const gate::Event& event) {
   std::string id(message_id(event.reason));
   sd_journal_send(
-      "MESSAGE=%s", sentence(event).c_str(), "PRIORITY=%i", priority_of(event), "BPFGATE_KIND=%s", event.kind.c_str(),
-      "BPFGATE_REASON=%s", event.reason.c_str(), "BPFGATE_VERDICT=%s", event.verdict.c_str(), "BPFGATE_RULE=%s",
-      event.rule.c_str(), "BPFGATE_COMMAND=%s", event.command.value_or("").c_str(), "BPFGATE_PROGRAM_TYPE=%s",
-      event.program_type.value_or("").c_str(), "BPFGATE_EXECUTABLE=%s", event.executable.c_str(), "BPFGATE_COMM=%s",
-      event.comm.c_str(), "BPFGATE_PID=%u", event.tgid, "BPFGATE_UID=%u", event.uid, "BPFGATE_GENERATION=%llu",
+      "MESSAGE=%s", gate::sentence(event).c_str(), "PRIORITY=%i", priority_of(event), "BPFGATE_KIND=%s",
+      event.kind.c_str(), "BPFGATE_REASON=%s", event.reason.c_str(), "BPFGATE_VERDICT=%s", event.verdict.c_str(),
+      "BPFGATE_RULE=%s", event.rule.c_str(), "BPFGATE_COMMAND=%s", event.command.value_or("").c_str(),
+      "BPFGATE_PROGRAM_TYPE=%s", event.program_type.value_or("").c_str(), "BPFGATE_MAP_TYPE=%s",
+      event.map_type.value_or("").c_str(), "BPFGATE_ATTACH_TYPE=%s", event.attach_type.value_or("").c_str(),
+      "BPFGATE_TARGET=%s", event.target.value_or("").c_str(), "BPFGATE_HELPERS=%s", joined(event.helpers).c_str(),
+      "BPFGATE_KFUNCS=%s", joined(event.kfuncs).c_str(), "BPFGATE_DENIED=%s", event.denied.value_or("").c_str(),
+      "BPFGATE_EXECUTABLE=%s", event.executable.c_str(), "BPFGATE_COMM=%s", event.comm.c_str(), "BPFGATE_PID=%u",
+      event.tgid, "BPFGATE_UID=%u", event.uid, "BPFGATE_GENERATION=%llu",
       static_cast<unsigned long long>(event.generation), id.empty() ? nullptr : "MESSAGE_ID=%s", id.c_str(), nullptr);
 }
 

@@ -35,7 +35,7 @@ void check_round_trip(const Manifest& manifest) {
   require(again.has_value());
   require(canonical_text(*again) == text);
   require(again->name == manifest.name && again->sequence == manifest.sequence && again->mode == manifest.mode);
-  require(again->grants == manifest.grants && again->default_grant == manifest.default_grant);
+  require(again->grants == manifest.grants && again->default_grants == manifest.default_grants);
   require(again->signers.size() == manifest.signers.size() && again->digests.size() == manifest.digests.size());
 }
 

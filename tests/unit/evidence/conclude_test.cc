@@ -34,7 +34,7 @@ Digest digest_of(Algorithm algorithm) {
 struct Fixture {
   crypto::Certificate loader = certificate_of("loader");
   crypto::Certificate library = certificate_of("library");
-  Trust trust{{{"loaders", Role::Loader, &loader, "full"}, {"libraries", Role::Library, &library, "ignored"}}, {}};
+  Trust trust{{{"loaders", Role::Loader, &loader, {"full"}}, {"libraries", Role::Library, &library, {"ignored"}}}, {}};
   Digest digest = digest_of(Algorithm::Sha256);
 
   [[nodiscard]] Conclusion with(const std::string& signature) const {
@@ -45,7 +45,7 @@ struct Fixture {
 void check_refused(const Conclusion& conclusion, Reason reason) {
   CHECK(name_of(conclusion.verdict) == name_of(Verdict::NoEvidence));
   CHECK(name_of(conclusion.reason) == name_of(reason));
-  CHECK(conclusion.grant.empty());
+  CHECK(conclusion.grants.empty());
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ TEST_CASE_METHOD(Fixture, "a loader signature makes a loader with the signer's g
   CHECK(conclusion.verdict == Verdict::Loader);
   CHECK(conclusion.reason == Reason::Signature);
   CHECK(conclusion.rule == "loaders");
-  CHECK(conclusion.grant == "full");
+  CHECK(conclusion.grants == std::vector<std::string>{"full"});
   CHECK(conclusion.digest == digest);
 }
 
@@ -63,7 +63,7 @@ TEST_CASE_METHOD(Fixture, "a library signature makes a library, never a loader, 
   Conclusion conclusion = with("library");
   CHECK(conclusion.verdict == Verdict::Library);
   CHECK(conclusion.rule == "libraries");
-  CHECK(conclusion.grant.empty());
+  CHECK(conclusion.grants.empty());
 }
 
 TEST_CASE_METHOD(Fixture, "a signature covers the digest of its own algorithm only") {
@@ -92,7 +92,7 @@ TEST_CASE_METHOD(Fixture, "claiming a trusted signer's name is not having the ke
 
 TEST_CASE_METHOD(Fixture, "a certificate of the same name and serial is tried after the first does not fit") {
   crypto::Certificate impostor = certificate_of("impostor");
-  trust.signers.push_back({"renewed", Role::Loader, &impostor, "inspect"});
+  trust.signers.push_back({"renewed", Role::Loader, &impostor, {"inspect"}});
   CHECK(with("impostor").rule == "renewed");
   CHECK(with("loader").rule == "loaders");
 }
@@ -146,29 +146,29 @@ TEST_CASE_METHOD(Fixture, "a signature cut short anywhere is refused") {
 }
 
 TEST_CASE_METHOD(Fixture, "a listed digest decides before any signature") {
-  trust.digests.push_back({digest, Role::Loader, "inspect"});
+  trust.digests.push_back({digest, Role::Loader, {"inspect"}});
   for (const std::optional<Bytes>& signature :
        {std::optional<Bytes>(), std::optional<Bytes>(signature_of("library")), std::optional<Bytes>(Bytes(20000))}) {
     Conclusion conclusion = conclude(digest, signature, trust);
     CHECK(conclusion.verdict == Verdict::Loader);
     CHECK(conclusion.reason == Reason::ListedDigest);
     CHECK(conclusion.rule == to_string(digest));
-    CHECK(conclusion.grant == "inspect");
+    CHECK(conclusion.grants == std::vector<std::string>{"inspect"});
   }
 }
 
 TEST_CASE_METHOD(Fixture, "a digest may be listed as a library's") {
-  trust.digests.push_back({digest, Role::Library, "full"});
+  trust.digests.push_back({digest, Role::Library, {"full"}});
   Conclusion conclusion = conclude(digest, std::nullopt, trust);
   CHECK(conclusion.verdict == Verdict::Library);
-  CHECK(conclusion.grant.empty());
+  CHECK(conclusion.grants.empty());
 }
 
 TEST_CASE_METHOD(Fixture, "a listed digest is not a prefix and not of another algorithm") {
   Digest cut{Algorithm::Sha256, Bytes(digest.value.begin(), digest.value.end() - 1)};
-  trust.digests = {{cut, Role::Loader, "full"},
-                   {{Algorithm::Sha256, {}}, Role::Loader, "full"},
-                   {{Algorithm::Sha512, digest.value}, Role::Loader, "full"}};
+  trust.digests = {{cut, Role::Loader, {"full"}},
+                   {{Algorithm::Sha256, {}}, Role::Loader, {"full"}},
+                   {{Algorithm::Sha512, digest.value}, Role::Loader, {"full"}}};
   check_refused(conclude(digest, std::nullopt, trust), Reason::NoSignature);
 }
 
@@ -180,7 +180,7 @@ TEST_CASE_METHOD(Fixture, "an unsealed file has no evidence, however good its si
   Conclusion conclusion = conclude(fd.get(), trust).value();
   check_refused(conclusion, Reason::NotSealed);
   CHECK(conclusion.digest == std::nullopt);
-  trust.digests.push_back({digest, Role::Loader, "full"});
+  trust.digests.push_back({digest, Role::Loader, {"full"}});
   check_refused(conclude(fd.get(), trust, signature_of("loader")).value(), Reason::NotSealed);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A manifest as the records that the BPF programs read.
+#include <bit>
 #include <catch2/catch_test_macros.hpp>
 #include <cstring>
 
@@ -48,8 +49,8 @@ TEST_CASE("a policy's header says what it is") {
   CHECK(std::string(policy->header.name) == "sample");
   CHECK(policy->header.digest_count == 1);
   CHECK(policy->header.generation == GATE_NO_GENERATION);
-  CHECK(policy->header.default_commands == manifest::grant_inspect().commands);
-  CHECK(std::string(policy->grants.at(policy->header.default_grant).name) == "inspect");
+  CHECK(std::popcount(policy->header.default_grants) == 1);
+  CHECK(std::string(policy->grants.grants.at(std::countr_zero(policy->header.default_grants)).name) == "inspect");
   CHECK(to_hex(policy->header.hash) == gate::policy_hash(sample("inspect")));
 }
 
@@ -62,7 +63,7 @@ TEST_CASE("a listed digest points to its grant, and the grant has its commands a
   CHECK(listed.size == 32);
   CHECK(to_hex({listed.value, 32}) == digest);
   CHECK(value.role == GATE_ROLE_LOADER);
-  const gate_grant& grant = policy->grants.at(value.grant);
+  const gate_grant& grant = policy->grants.grants.at(std::countr_zero(value.grants));
   CHECK(std::string(grant.name) == "maps");
   CHECK(grant.commands == (1ULL << 0 | 1ULL << 5));  // BPF_MAP_CREATE, BPF_PROG_LOAD (include/uapi/linux/bpf.h)
 }
@@ -74,7 +75,7 @@ TEST_CASE("judging offline trusts the manifest's signers, in their roles") {
   REQUIRE(offline);
   REQUIRE(offline->trust.signers.size() == 2);
   CHECK(offline->trust.signers[0].role == evidence::Role::Loader);
-  CHECK(offline->trust.signers[0].grant == "full");
+  CHECK(offline->trust.signers[0].grants == std::vector<std::string>{"full"});
   CHECK(offline->trust.signers[0].certificate->subject() != offline->trust.signers[1].certificate->subject());
   CHECK(offline->trust.signers[1].role == evidence::Role::Library);
 }
@@ -156,7 +157,7 @@ TEST_CASE("options of a grant become its flags") {
     "grants": {"d": {"commands": "any", "debug": true}, "j": {"commands": "any", "jit": true}}})"));
   REQUIRE(policy);
   std::map<std::string, uint32_t> flags;
-  for (const gate_grant& grant : policy->grants) flags[grant.name] = grant.flags;
+  for (const gate_grant& grant : policy->grants.grants) flags[grant.name] = grant.flags;
   CHECK(flags == std::map<std::string, uint32_t>{{"admin", GATE_GRANT_ADMIN},
                                                  {"d", GATE_GRANT_DEBUG},
                                                  {"full", 0},

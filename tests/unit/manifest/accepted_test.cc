@@ -15,7 +15,7 @@ TEST_CASE("the least manifest has the built-in grants and grants nothing by defa
   CHECK(manifest->mode == Mode::Enforce);
   CHECK(manifest->signers.empty());
   CHECK(manifest->digests.empty());
-  CHECK(manifest->default_grant == "none");
+  CHECK(manifest->default_grants == std::vector<std::string>{"none"});
   CHECK(manifest->grants ==
         std::map<std::string, Grant>{
             {"none", grant_none()}, {"inspect", grant_inspect()}, {"full", grant_full()}, {"admin", grant_admin()}});
@@ -26,15 +26,15 @@ TEST_CASE("everything of a manifest arrives in the structs") {
   REQUIRE(manifest);
   REQUIRE(manifest->signers.size() == 2);
   CHECK(manifest->signers[0] ==
-        Signer{"loaders", Role::Loader, "/dir/loaders.pem", path_as_content("/dir/loaders.pem").value(), "tracing"});
+        Signer{"loaders", Role::Loader, "/dir/loaders.pem", path_as_content("/dir/loaders.pem").value(), {"tracing"}});
   CHECK(manifest->signers[1] ==
-        Signer{"libs", Role::Library, "/etc/libs.pem", path_as_content("/etc/libs.pem").value(), ""});
+        Signer{"libs", Role::Library, "/etc/libs.pem", path_as_content("/etc/libs.pem").value(), {}});
   Bytes digest(32, 0);
   digest.back() = 0xab;
   REQUIRE(manifest->digests.size() == 1);
-  CHECK(manifest->digests[0] == ListedDigest{1, digest, Role::Loader, "full", "a note"});
+  CHECK(manifest->digests[0] == ListedDigest{1, digest, Role::Loader, {"full"}, "a note"});
   CHECK(manifest->grants.at("tracing") == Grant{"tracing", 1U << 5 | 1U << 0});
-  CHECK(manifest->default_grant == "inspect");
+  CHECK(manifest->default_grants == std::vector<std::string>{"inspect"});
 }
 
 TEST_CASE("certificate paths are relative to the manifest, wherever that is") {
@@ -52,7 +52,7 @@ TEST_CASE("sha512 digests, upper-case digits and library digests") {
   json["digests"] = {{{"kind", "fsverity"}, {"digest", "sha512:" + std::string(128, 'F')}, {"role", "library"}}};
   auto manifest = parse_json(json);
   REQUIRE(manifest);
-  CHECK(manifest->digests[0] == ListedDigest{2, Bytes(64, 0xff), Role::Library, "", ""});
+  CHECK(manifest->digests[0] == ListedDigest{2, Bytes(64, 0xff), Role::Library, {}, ""});
 }
 
 TEST_CASE("a grant may allow any command, or none") {
@@ -60,7 +60,7 @@ TEST_CASE("a grant may allow any command, or none") {
   json["grants"] = {{"tracing", {{"commands", "any"}}}, {"nothing", {{"commands", nlohmann::json::array()}}}};
   auto manifest = parse_json(json);
   REQUIRE(manifest);
-  CHECK(manifest->grants.at("tracing").commands == kAnyCommand);
+  CHECK(manifest->grants.at("tracing").commands == kAny);
   CHECK(manifest->grants.at("nothing").commands == 0);
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("options of grants, a signer of manifests, and every mode") {
     CHECK(manifest->mode == mode);
     CHECK(name_of(mode) == word);
     CHECK(manifest->grants.at("tracing") == Grant{"tracing", 1U << 5 | 1U << 0, false, false, true});
-    CHECK(manifest->grants.at("other") == Grant{"other", kAnyCommand, false, true, false});
+    CHECK(manifest->grants.at("other") == Grant{.name = "other", .commands = kAny, .debug = true});
     CHECK(manifest->signers.at(2).role == Role::Manifest);
   }
 }

@@ -45,8 +45,14 @@ TEST_CASE("unknown keys are refused wherever they are") {
       {R"([{"op":"add","path":"/signer","value":[]}])", ": /signer: unknown key", "did you mean \"signers\"?"},
       {R"([{"op":"add","path":"/signers/1/Grant","value":"x"}])", ": /signers/1/Grant: unknown key", "\"grant\""},
       {R"([{"op":"add","path":"/digests/0/file","value":"x"}])", ": /digests/0/file: unknown key", "kind, digest"},
-      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{}}])", ": /grants/tracing/helpers: unknown key",
-       "commands"},
+      {R"([{"op":"add","path":"/grants/tracing/helper","value":{}}])", ": /grants/tracing/helper: unknown key",
+       "\"helpers\""},
+      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{"allow":[]}}])",
+       ": /grants/tracing/helpers/allow: unknown key", "class, deny"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"uid":[0]}}])", ": /grants/tracing/when/uid: unknown key",
+       "\"uids\""},
+      {R"([{"op":"add","path":"/grants/tracing/attach_to","value":{"hooks":[]}}])",
+       ": /grants/tracing/attach_to/hooks: unknown key", "lsm_hooks"},
       {R"([{"op":"add","path":"/default/when","value":{}}])", ": /default/when: unknown key", "grant"},
       {R"([{"op":"add","path":"/a~1b~0c\u001b[31m","value":{}}])", ": /a~1b~0c\\u001b[31m: unknown key", ""},
   });
@@ -121,7 +127,7 @@ TEST_CASE("words outside the vocabulary are refused, with the closest one named"
       {R"([{"op":"replace","path":"/digests/0/kind","value":"ima"}])", ": /digests/0/kind: no kind of digest",
        "fsverity"},
       {R"([{"op":"replace","path":"/grants/tracing/commands/0","value":"BPFProgLoad"}])",
-       ": /grants/tracing/commands/0: no bpf(2) command is named \"BPFProgLoad\"", "did you mean \"prog_load\"?"},
+       ": /grants/tracing/commands/0: no command is named \"BPFProgLoad\"", "did you mean \"prog_load\"?"},
       {R"([{"op":"replace","path":"/grants/tracing/commands","value":"all"}])",
        ": /grants/tracing/commands: no command list is named \"all\"", "any"},
   });
@@ -255,4 +261,65 @@ TEST_CASE("certificates that cannot be used are refused at their place") {
   CHECK(unreadable.error().code == ENOENT);
   CHECK(unreadable.error().message.starts_with("/dir/m.json: /signers/0/certificate: /dir/loaders.pem: "));
   CHECK(unreadable.error().remedy.find("relative") != std::string::npos);
+}
+
+TEST_CASE("what a grant lists must be known, and listed once") {
+  check_all({
+      {R"([{"op":"add","path":"/grants/tracing/program_types","value":["kprob"]}])",
+       ": /grants/tracing/program_types/0: no program type is named \"kprob\"", "did you mean \"kprobe\"?"},
+      {R"([{"op":"add","path":"/grants/tracing/program_types","value":["kprobe","kprobe"]}])",
+       ": /grants/tracing/program_types/1: the program type \"kprobe\" is listed twice", "remove one"},
+      {R"([{"op":"add","path":"/grants/tracing/map_types","value":["hashh"]}])",
+       ": /grants/tracing/map_types/0: no map type is named \"hashh\"", "\"hash\""},
+      {R"([{"op":"add","path":"/grants/tracing/attach_types","value":"all"}])",
+       ": /grants/tracing/attach_types: ", "any"},
+      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{"deny":["bpf_probe_write"]}}])",
+       ": /grants/tracing/helpers/deny/0: no helper is named \"bpf_probe_write\"", "known helpers"},
+      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{"deny":["redirect","redirect"]}}])",
+       ": /grants/tracing/helpers/deny/1: the helper \"redirect\" is listed twice"},
+      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{"deny_kfuncs":["a-b"]}}])",
+       ": /grants/tracing/helpers/deny_kfuncs/0: \"a-b\" is no function's name"},
+      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{"class":"harmless"}}])",
+       ": /grants/tracing/helpers/class: no class of helpers is named \"harmless\"", "read-only"},
+      {R"([{"op":"add","path":"/grants/tracing/attach_to","value":{"functions":["vfs read"]}}])",
+       ": /grants/tracing/attach_to/functions/0: \"vfs read\" can match no name"},
+  });
+}
+
+TEST_CASE("a condition that cannot be meant is refused") {
+  check_all({
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"uids":[]}}])",
+       ": /grants/tracing/when/uids: the list is empty", "leave it out"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"uids":[-1]}}])",
+       ": /grants/tracing/when/uids/0: must be"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"gids":[4294967295]}}])",
+       ": /grants/tracing/when/gids/0: must be"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"cgroups":["system.slice"]}}])",
+       ": /grants/tracing/when/cgroups/0: \"system.slice\" is no cgroup below the root", "/proc/PID/cgroup"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"cgroups":["/"]}}])",
+       ": /grants/tracing/when/cgroups/0: \"/\" is no cgroup"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"cgroups":["/a//b"]}}])",
+       ": /grants/tracing/when/cgroups/0: \"/a//b\" has a component"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"cgroups":["/a/../b"]}}])",
+       ": /grants/tracing/when/cgroups/0: \"/a/../b\" has a component"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"cgroups":["/1/2/3/4/5/6/7/8/9"]}}])",
+       ": /grants/tracing/when/cgroups/0: \"/1/2/3/4/5/6/7/8/9\" is more than 8 levels deep"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"network_namespace":"host"}}])",
+       ": /grants/tracing/when/network_namespace: no namespace is named \"host\"", "initial"},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"uids":[0]}},
+           {"op":"add","path":"/grants/tracing/jit","value":true}])",
+       ": /grants/tracing: the options \"debug\" and \"jit\" cannot depend on \"when\"", "a grant of their own"},
+  });
+}
+
+TEST_CASE("several grants are named once each") {
+  check_all({
+      {R"([{"op":"replace","path":"/signers/0/grant","value":[]}])", ": /signers/0/grant: the list is empty", "none"},
+      {R"([{"op":"replace","path":"/signers/0/grant","value":["full","full"]}])",
+       ": /signers/0/grant/1: the grant \"full\" is listed twice"},
+      {R"([{"op":"replace","path":"/signers/0/grant","value":["full","tracin"]}])",
+       ": /signers/0/grant/1: no grant is named \"tracin\"", "\"tracing\""},
+      {R"([{"op":"replace","path":"/default/grant","value":["none","admin"]}])",
+       ": /default/grant: the default grant cannot be \"admin\""},
+  });
 }

@@ -38,6 +38,9 @@ TEST_CASE("the schema knows the keys the parser knows") {
   CHECK(keys_of(parts.at("signer")) == as_set(keys::signer));
   CHECK(keys_of(parts.at("digest")) == as_set(keys::digest));
   CHECK(keys_of(parts.at("grant")) == as_set(keys::grant));
+  CHECK(keys_of(parts.at("helpers")) == as_set(keys::helpers));
+  CHECK(keys_of(parts.at("attach_to")) == as_set(keys::attach_to));
+  CHECK(keys_of(parts.at("when")) == as_set(keys::when));
   CHECK(keys_of(schema.at("properties").at("default")) == as_set(keys::default_rule));
 }
 
@@ -63,18 +66,32 @@ TEST_CASE("the schema has the parser's limits") {
   CHECK(properties.at("signers").at("maxItems") == kMaxSigners);
   CHECK(properties.at("digests").at("maxItems") == kMaxDigests);
   CHECK(properties.at("grants").at("maxProperties") == kMaxGrants - 4);
+  CHECK(parts.at("ids").at("maxItems") == kMaxIds);
+  CHECK(parts.at("globs").at("maxItems") == kMaxGlobs);
+  CHECK(parts.at("when").at("properties").at("cgroups").at("maxItems") == kMaxCgroups);
+  CHECK(parts.at("helpers").at("properties").at("deny_kfuncs").at("maxItems") == kMaxDeniedKfuncs);
   CHECK(parts.at("name").at("pattern") == "^[A-Za-z0-9._-]{1," + std::to_string(kMaxNameBytes) + "}$");
   CHECK(parts.at("digest").at("properties").at("note").at("maxLength") == kMaxNoteBytes);
   CHECK(parts.at("signer").at("properties").at("certificate").at("maxLength") == kMaxPathBytes);
 }
 
 TEST_CASE("the schema lists every command") {
-  auto names = command_names();
+  auto names = kCommands.names;
   std::set<std::string> expected(names.begin(), names.end());
   expected.insert("prog_run");
   json listed = shipped("schema.json").at("$defs").at("command").at("enum");
   CHECK(listed.get<std::set<std::string>>() == expected);
   CHECK(listed.size() == expected.size());
+}
+
+TEST_CASE("the schema lists every type and helper") {
+  json parts = shipped("schema.json").at("$defs");
+  const std::pair<const char*, const Vocabulary&> lists[] = {
+      {"program_type", kProgramTypes}, {"map_type", kMapTypes}, {"attach_type", kAttachTypes}, {"helper", kHelpers}};
+  for (const auto& [key, vocabulary] : lists) {
+    INFO(key);
+    CHECK(parts.at(key).at("enum").get<std::set<std::string>>() == as_set(vocabulary.names));
+  }
 }
 
 TEST_CASE("the example parses") {

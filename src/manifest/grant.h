@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// What a grant allows. docs/MANIFEST.md ("Grants") is the reference.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "manifest/vocabulary.h"
+
+namespace bpfgate::manifest {
+
+using HelperSet = std::bitset<kMaxHelpers>;
+
+// What programs may call in the kernel. Without a rule: everything.
+struct HelperRule {
+  bool read_only = false;  // only what read_only_helpers() and read_only_kfuncs() have
+  HelperSet denied;
+  std::set<std::string> denied_kfuncs;  // by the function's name; whether the kernel has it is not known here
+  [[nodiscard]] bool is_any() const { return !read_only && denied.none() && denied_kfuncs.empty(); }
+  bool operator==(const HelperRule&) const = default;
+};
+
+// Helpers and kfuncs that only look: none that writes memory of the kernel or of a process, changes what a function
+// returns, sends signals, changes or redirects packets, or runs a program that was not looked at (tail calls). A list
+// of what is allowed, so that what a later kernel adds is not.
+const HelperSet& read_only_helpers();
+const std::set<std::string>& read_only_kfuncs();
+
+// Where programs may be attached that say so when they are loaded, by glob (* and ? and [...]). A program that does
+// not say (kprobes, perf events, packets) may not be loaded at all.
+struct AttachTargets {
+  std::vector<std::string> functions;    // of fentry, fexit, modify_return
+  std::vector<std::string> tracepoints;  // of raw tracepoints with BTF
+  std::vector<std::string> lsm_hooks;    // "file_open"
+  bool operator==(const AttachTargets&) const = default;
+};
+
+// Holds when each of its parts holds; an empty list asks nothing.
+struct Condition {
+  std::vector<uint32_t> uids;        // effective, as the initial user namespace counts
+  std::vector<uint32_t> gids;        // effective or supplementary
+  std::vector<std::string> cgroups;  // absolute paths in the cgroup v2 hierarchy; all below counts, too
+  bool initial_network = false;      // network namespace of the host
+  bool initial_users = false;        // user namespace of the host
+  [[nodiscard]] bool is_none() const {
+    return uids.empty() && gids.empty() && cgroups.empty() && !initial_network && !initial_users;
+  }
+  bool operator==(const Condition&) const = default;
+};
+
+struct Grant {
+  std::string name;
+  NumberSet commands = 0;
+  bool admin = false;  // reaches the gate's own objects; the built-in grant "admin" only
+  bool debug = false;  // may be debugged, and loses its mark by that
+  bool jit = false;    // may have anonymous executable memory
+  NumberSet program_types = kAny;
+  NumberSet map_types = kAny;
+  NumberSet attach_types = kAny;
+  HelperRule helpers = {};
+  std::optional<AttachTargets> attach_to = std::nullopt;
+  Condition when = {};
+  bool operator==(const Grant&) const = default;
+};
+
+// Built in, and not to be redefined: "none" (nothing), "inspect" (list and read info of objects, no loading and no
+// writing), "full" (everything, commands added by later kernels too) and "admin" (the same, and the gate itself).
+Grant grant_none();
+Grant grant_inspect();
+Grant grant_full();
+Grant grant_admin();
+bool is_built_in(std::string_view grant);
+
+}  // namespace bpfgate::manifest

@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What grants allow, field by field: each refusal beside a call that goes through. Then thousands of random calls under random
+# policies, of which a plain interpreter of the manifest knows the answers.
+# shellcheck source=../lib/guest.sh
+. /opt/bpfgate/lib/guest.sh
+cd "$work" || exit 2
+make_key loaders
+make_key libraries
+use_signed_bpfgate
+signed_copy "$(command -v oracle)" oracle
+cp "$(command -v oracle)" unsigned
+
+sequence=0
+# under GRANT [DEFAULT]: the policy from here on, with one grant "it" of these rules, and another for processes without a mark.
+under() {
+  sequence=$((sequence + 1))
+  cat >policy.json <<JSON
+{"bpfgate": 1, "name": "test", "sequence": $sequence, "mode": "enforce",
+ "signers": [
+   {"name": "loaders", "role": "loader", "certificate": "$keys/loaders.pem", "grant": ["it", "also"]},
+   {"name": "admins", "role": "loader", "certificate": "$keys/admins.pem", "grant": "admin"},
+   {"name": "libraries", "role": "library", "certificate": "$keys/libraries.pem"}],
+ "grants": {"it": {$1}, "also": {${3:-\"commands\": []}}, "everybody": {${2:-\"commands\": []}}},
+ "default": {"grant": "everybody"}}
+JSON
+  if [ $sequence = 1 ]; then load_gate policy.json 2>/dev/null; else update_gate policy.json 2>warnings; fi
+  bpfgate events >/dev/null
+}
+may() { expect_status 0 "$1: allowed" ./oracle call "${@:2}"; }
+may_not() { expect_status 1 "$1: denied" ./oracle call "${@:2}"; }
+because() { # REASON WHAT
+  bpfgate events | tail -1 >event
+  grep -q "$1" event && pass "the event says why: $1" || fail "no $1 in: $(cat event)"
+}
+# Without the gate all of this is allowed.
+load() { echo prog_load "program_type=$1" "${@:2}"; }
+for call in "map_create map_type=hash" "$(load kprobe helper=probe_write_user)" "$(load lsm attach_type=lsm_mac hook=file_open)" \
+  "link_create attach_type=xdp" "prog_attach attach_type=cgroup_device" raw_tracepoint_open "btf_load uid=1000 gid=1000" \
+  "btf_load cgroup=/one/two" "btf_load network=other"; do
+  # shellcheck disable=SC2086 # words
+  expect_status 0 "baseline: $call" ./unsigned call $call
+done
+
+under '"commands": ["map_create", "btf_load"]'
+may "a command that is listed" map_create map_type=hash
+may_not "a command that is not listed" prog_load program_type=kprobe
+because command-not-granted
+
+under '"commands": "any", "program_types": ["kprobe", "xdp"]'
+may "a program type that is listed" prog_load program_type=kprobe
+may "a call that is about no program" map_create map_type=hash
+may_not "a program type that is not listed" prog_load program_type=socket_filter
+because 'program-type-not-granted prog_load socket_filter'
+
+under '"commands": "any", "map_types": ["hash"]'
+may "a map type that is listed" map_create map_type=hash
+may "a call that is about no map" prog_load program_type=kprobe
+may_not "a map type that is not listed" map_create map_type=array
+because 'map-type-not-granted map_create array'
+
+under '"commands": "any", "attach_types": ["lsm_mac", "cgroup_inet_egress"]'
+may "loading for an attach type that is listed" prog_load program_type=lsm attach_type=lsm_mac hook=file_open
+may "attaching by a type that is listed" link_create attach_type=lsm_mac
+may "loading a program that has no attach type" prog_load program_type=kprobe
+may_not "loading for an attach type that is not listed" prog_load program_type=tracing attach_type=trace_fentry function=vfs_read
+because 'attach-type-not-granted prog_load tracing trace_fentry'
+may_not "a link of a type that is not listed" link_create attach_type=xdp
+may_not "attaching by a type that is not listed" prog_attach attach_type=cgroup_inet_ingress
+may_not "a raw tracepoint by name" raw_tracepoint_open attach_type=trace_raw_tp
+may_not "the attach type 0, where it is one" prog_load program_type=cgroup_skb attach_type=cgroup_inet_ingress
+
+under '"commands": "any", "helpers": {"deny": ["probe_write_user"], "deny_kfuncs": ["bpf_task_from_pid"]}'
+may "a helper that is not denied" prog_load program_type=kprobe helper=probe_read_kernel
+may "a kfunc that is not denied" prog_load program_type=tracing attach_type=trace_raw_tp tracepoint=sched_switch kfunc=bpf_task_release
+may_not "a helper that is denied" prog_load program_type=kprobe helper=probe_read_kernel helper=probe_write_user
+because 'helper-not-granted prog_load kprobe probe_write_user'
+may_not "a kfunc that is denied" prog_load program_type=kprobe kfunc=bpf_task_release kfunc=bpf_task_from_pid
+because 'kfunc-not-granted prog_load kprobe bpf_task_from_pid'
+may_not "a module's kfunc under a rule" prog_load program_type=kprobe module=1
+# Behind more instructions than are read at once.
+many=()
+for ((i = 0; i < 100; i++)); do many+=(helper=probe_read_kernel); done
+may "a hundred helpers" prog_load program_type=kprobe "${many[@]}"
+may_not "a helper that is denied, far down" prog_load program_type=kprobe "${many[@]}" helper=probe_write_user
+
+under '"commands": "any", "helpers": "read-only"'
+may "read-only: a helper that looks" prog_load program_type=kprobe helper=probe_read_kernel helper=ringbuf_output
+may "read-only: a kfunc that looks" prog_load program_type=kprobe kfunc=bpf_task_from_pid
+for helper in probe_write_user override_return send_signal redirect skb_store_bytes tail_call; do
+  may_not "read-only: the helper $helper" prog_load program_type=kprobe helper=$helper
+done
+may_not "read-only: a kfunc that writes" prog_load program_type=kprobe kfunc=bpf_dynptr_slice_rdwr
+
+under '"commands": "any", "attach_to": {"functions": ["vfs_*"], "tracepoints": ["sched_switch"], "lsm_hooks": ["file_open"]}'
+may "a function that is matched" prog_load program_type=tracing attach_type=trace_fentry function=vfs_read
+may "a tracepoint that is listed" prog_load program_type=tracing attach_type=trace_raw_tp tracepoint=sched_switch
+may "a hook that is listed" prog_load program_type=lsm attach_type=lsm_mac hook=file_open
+may_not "a function that is not matched" prog_load program_type=tracing attach_type=trace_fentry function=tcp_connect
+because 'target-not-granted prog_load tracing trace_fentry tcp_connect'
+may_not "a tracepoint that is not listed" prog_load program_type=tracing attach_type=trace_raw_tp tracepoint=sys_enter
+may_not "a hook that is not listed" prog_load program_type=lsm attach_type=lsm_mac hook=socket_connect
+may_not "a program that does not say to what" prog_load program_type=kprobe
+under '"commands": "any", "attach_to": {"functions": ["no_such_function_*"]}, "map_types": ["rhash"]'
+grep -q '/grants/it/attach_to/functions: nothing in this kernel is called no_such_function' warnings &&
+  pass "what the kernel has not is a warning" || fail "no warning: $(cat warnings)"
+
+under '"commands": "any", "when": {"uids": [1000], "gids": [7, 8]}'
+may "user and group as asked" btf_load uid=1000 gid=8
+may "a supplementary group" btf_load uid=1000 gid=1 gid=2 gid=7
+may_not "another user" btf_load uid=1001 gid=8
+because condition-not-met
+may_not "another group" btf_load uid=1000 gid=9 gid=10
+under '"commands": "any", "when": {"cgroups": ["/one/two", "/other"]}'
+may "the cgroup itself" btf_load cgroup=/one/two
+may "a cgroup below" btf_load cgroup=/one/two/three/four
+may "the second that is named" btf_load cgroup=/other
+may_not "the cgroup above" btf_load cgroup=/one
+may_not "a cgroup whose name begins the same" btf_load cgroup=/one/twofold
+may_not "the root" btf_load
+under '"commands": "any", "when": {"network_namespace": "initial", "user_namespace": "initial"}'
+may "the host's namespaces" btf_load
+may_not "another network namespace" btf_load network=other
+# In another user namespace the kernel itself refuses most of bpf(2); the event tells who did.
+unshare --user ./oracle call btf_load
+because condition-not-met
+
+# Of several grants one must allow all of it.
+under '"commands": ["map_create"], "map_types": ["hash"]' '' '"commands": ["map_create", "prog_load"], "map_types": ["array"]'
+may "what the first of two grants allows" map_create map_type=hash
+may "what the second of two grants allows" map_create map_type=array
+may_not "what neither of two grants allows" map_create map_type=lpm_trie
+may_not "a command of one grant with a type of another" link_create attach_type=xdp
+
+# Everybody's grant is for those without a mark, too.
+under '"commands": []' '"commands": "any", "program_types": ["socket_filter"]'
+expect_status 0 "unmarked: a program type that everybody may load: allowed" ./unsigned call prog_load program_type=socket_filter
+expect_status 1 "unmarked: another program type: denied" ./unsigned call prog_load program_type=kprobe
+because program-type-not-granted
+may "marked: what everybody may" prog_load program_type=socket_filter
+
+# A debug user who may only look: Debian's own bpftrace.
+signed_copy "$(command -v bpftrace)" bpftrace
+under '"commands": "any", "helpers": "read-only", "debug": true'
+BPFTRACE_MAX_STRLEN=64 expect_output '^seen$' "read-only: bpftrace looks" timeout 120 ./bpftrace -q -e 'BEGIN { printf("seen\n"); exit(); }'
+# It tries what the kernel has, and finds that this helper is not to be had.
+expect_output 'send_signal not available' "read-only: bpftrace may not send signals" \
+  timeout 120 ./bpftrace --unsafe -q -e 'kprobe:vfs_read { signal("KILL"); }'
+because 'helper-not-granted'
+
+# --- Random policies, callers and calls.
+rounds=${ORACLE_ROUNDS:-22} calls=250 wrong=0 compared=0
+seed=${ORACLE_SEED:-$((RANDOM * 32768 + RANDOM))}
+echo "seed $seed"
+for ((round = 0; round < rounds; round++)); do
+  sequence=$((sequence + 1))
+  ./unsigned manifest $((seed + round)) $sequence "$keys" >random.json || die "oracle manifest"
+  bpfgate gate update --manifest random.json 2>/dev/null || die "update of round $round"
+  for kind in marked unmarked; do
+    program=./oracle
+    [ $kind = marked ] || program=./unsigned
+    $program compare random.json $((seed + round)) $calls $kind >compared 2>&1
+    status=$?
+    compared=$((compared + $(awk '/calls, / { sum += $1 } END { print sum + 0 }' compared)))
+    [ $status = 0 ] && continue
+    wrong=$((wrong + 1))
+    echo "round $round, $kind, status $status:"
+    grep -v ' calls, ' compared | head -20
+  done
+done
+[ $compared -ge 10000 ] && pass "$compared random calls compared" || fail "only $compared random calls compared"
+[ $wrong = 0 ] && pass "the kernel decides as the interpreter of the manifest does" || fail "$wrong rounds differ"
+finish

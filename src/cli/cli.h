@@ -40,5 +40,6 @@ void setup_manifest(CLI::App& app, int& status);
 void setup_gate(CLI::App& app, int& status);
 void setup_doctor(CLI::App& app, int& status);
 void setup_events(CLI::App& app, int& status);
+void setup_completion(CLI::App& app, int& status);
 
 }  // namespace bpfgate::cli

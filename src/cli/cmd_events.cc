@@ -127,7 +127,9 @@ void setup_events(CLI::App& app, int& status) {
   auto options = std::make_shared<EventsOptions>();
   app.add_flag("-f,--follow", options->follow, "go on until interrupted");
   app.add_flag("--json", options->json, "print one JSON object; with --follow one a line");
-  app.add_option("--pin-directory", options->pin_directory, "where in bpffs the gate is")->capture_default_str();
+  app.add_option("--pin-directory", options->pin_directory, "where in bpffs the gate is")
+      ->type_name("DIR")
+      ->capture_default_str();
   app.callback([options, &status] {
     Result<int> done = run(*options);
     status = done ? *done : report(done.error());

@@ -204,17 +204,18 @@ struct GateCommand {
 void add_no_options(CLI::App&, GateOptions&) {}
 
 void add_signature(CLI::App& app, GateOptions& options) {
-  app.add_option("--signature", options.signature, "of the manifest (without it: MANIFEST.p7s, where there is one)");
+  app.add_option("--signature", options.signature, "of the manifest (without it: MANIFEST.p7s, where there is one)")
+      ->type_name("FILE");
 }
 
 void add_update_options(CLI::App& app, GateOptions& options) {
-  app.add_option("--manifest", options.manifest, "the policy")->required();
+  app.add_option("--manifest", options.manifest, "the policy")->type_name("FILE")->required();
   app.add_flag("--force", options.force, "enforce even if that locks out running processes, or bpfgate itself");
   add_signature(app, options);
 }
 
 void add_load_options(CLI::App& app, GateOptions& options) {
-  app.add_option("--manifest", options.manifest, "the policy")->required();
+  app.add_option("--manifest", options.manifest, "the policy")->type_name("FILE")->required();
   app.add_flag("--force", options.force, "enforce even if that locks out running processes, or bpfgate itself");
   app.add_flag("--verbose", options.load.verbose, "print libbpf's messages and the verifier's log");
   app.add_option("--scratch-slots", options.load.scratch_slots, "signature buffers, 16 KiB each")
@@ -224,12 +225,13 @@ void add_load_options(CLI::App& app, GateOptions& options) {
 }
 
 void add_seal_options(CLI::App& app, GateOptions& options) {
-  app.add_option("--manifest", options.manifest, "the policy, which is written anew")->required();
+  app.add_option("--manifest", options.manifest, "the policy, which is written anew")->type_name("FILE")->required();
   app.add_flag("--force", options.force, "even if other processes hold maps or programs of the gate");
 }
 
 void add_unload_options(CLI::App& app, GateOptions& options) {
-  app.add_option("--manifest", options.manifest, "of mode \"off\" and signed: what a sealed gate wants");
+  app.add_option("--manifest", options.manifest, "of mode \"off\" and signed: what a sealed gate wants")
+      ->type_name("FILE");
   add_signature(app, options);
 }
 
@@ -250,8 +252,11 @@ void add_command(CLI::App& parent, const GateCommand& command, int& status) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
   auto options = std::make_shared<GateOptions>();
   command.add_options(*app, *options);
-  app->add_option("--pin-directory", options->load.places.pins, "where in bpffs the gate is")->capture_default_str();
+  app->add_option("--pin-directory", options->load.places.pins, "where in bpffs the gate is")
+      ->type_name("DIR")
+      ->capture_default_str();
   app->add_option("--state-directory", options->load.places.state, "where sequence numbers outlive a boot")
+      ->type_name("DIR")
       ->capture_default_str();
   app->add_flag("--json", options->json, "print one JSON object");
   app->callback([options, &status, action = command.action] {

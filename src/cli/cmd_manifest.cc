@@ -76,16 +76,18 @@ constexpr ManifestCommand manifest_commands[] = {
 };
 
 void add_sign_options(CLI::App& app, ManifestOptions& options) {
-  app.add_option("--key", options.key, "private key: PEM file or pkcs11: URI")->required();
-  app.add_option("--cert", options.certificate, "its certificate: PEM or DER file, or pkcs11: URI")->required();
-  app.add_option("-o,--output", options.output, "where the signature goes (without it: FILE.p7s)");
+  app.add_option("--key", options.key, "private key: PEM file or pkcs11: URI")->type_name("KEY")->required();
+  app.add_option("--cert", options.certificate, "its certificate: PEM or DER file, or pkcs11: URI")
+      ->type_name("CERT")
+      ->required();
+  app.add_option("-o,--output", options.output, "where the signature goes (without it: FILE.p7s)")->type_name("FILE");
   add_pin_options(app, options.pin);
 }
 
 void add_command(CLI::App& parent, const ManifestCommand& command, int& status) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
   auto options = std::make_shared<ManifestOptions>();
-  app->add_option("FILE", options->file, "the manifest")->required();
+  app->add_option("file", options->file, "the manifest")->type_name("FILE")->required();
   if (command.action == sign) add_sign_options(*app, *options);
   if (command.action != show) app->add_flag("--json", options->json, "print one JSON object");
   app->callback([options, &status, action = command.action] {

@@ -19,6 +19,7 @@ constexpr Command commands[] = {
     {"gate", "load, update and unload the gate in the kernel", setup_gate},
     {"doctor", "say what could undo the gate on this host", setup_doctor},
     {"events", "show what the gate refused", setup_events},
+    {"completion", "print a shell's completion script", setup_completion},
 };
 
 int run(int argc, char** argv) {

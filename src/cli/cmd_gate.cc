@@ -6,6 +6,7 @@
 #include "cli/output.h"
 #include "gate/gate.h"
 #include "gate/lockout.h"
+#include "gate/metrics.h"
 #include "manifest/manifest.h"
 
 namespace bpfgate::cli {
@@ -17,6 +18,7 @@ struct GateOptions {
   gate::LoadOptions load;
   bool force = false;
   bool json = false;
+  bool prometheus = false;
 };
 
 Json json_of(const gate::Counters& counters) {
@@ -155,8 +157,17 @@ Result<int> update(const GateOptions& options) {
   return exit_good;
 }
 
+Result<int> print_metrics(const std::optional<gate::Status>& present) {
+  std::optional<gate::Reading> reading;
+  if (present) reading = gate::reading_of(*present);
+  std::fputs(gate::metrics_text(reading).c_str(), stdout);
+  TRY(flush_output());
+  return reading && reading->complete ? exit_good : exit_refused;
+}
+
 Result<int> status(const GateOptions& options) {
   TRY_ASSIGN(std::optional<gate::Status> present, gate::status(options.load.places.pins));
+  if (options.prometheus) return print_metrics(present);
   if (present) {
     TRY(show(*present, "gate status", options.json));
     return present->missing_hooks.empty() ? exit_good : exit_refused;
@@ -201,8 +212,6 @@ struct GateCommand {
   void (*add_options)(CLI::App& app, GateOptions& options);
 };
 
-void add_no_options(CLI::App&, GateOptions&) {}
-
 void add_signature(CLI::App& app, GateOptions& options) {
   app.add_option("--signature", options.signature, "of the manifest (without it: MANIFEST.p7s, where there is one)")
       ->type_name("FILE");
@@ -235,11 +244,15 @@ void add_unload_options(CLI::App& app, GateOptions& options) {
   add_signature(app, options);
 }
 
+void add_status_options(CLI::App& app, GateOptions& options) {
+  app.add_flag("--prometheus", options.prometheus, "print metrics in Prometheus's text format");
+}
+
 constexpr GateCommand gate_commands[] = {
     {"load", "load a policy and put the gate into the kernel", load, add_load_options},
     {"update", "replace the policy of the loaded gate", update, add_update_options},
     {"seal", "let nothing but signed manifests change the gate", seal, add_seal_options},
-    {"status", "say what is loaded", status, add_no_options},
+    {"status", "say what is loaded", status, add_status_options},
     {"unload", "take the gate out of the kernel", unload, add_unload_options},
 };
 
@@ -259,6 +272,7 @@ void add_command(CLI::App& parent, const GateCommand& command, int& status) {
       ->type_name("DIR")
       ->capture_default_str();
   app->add_flag("--json", options->json, "print one JSON object");
+  if (CLI::Option* prometheus = app->get_option_no_throw("--prometheus")) prometheus->excludes("--json");
   app->callback([options, &status, action = command.action] {
     options->load.places.pins = without_slash(options->load.places.pins);
     Result<int> done = action(*options);

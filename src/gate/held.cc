@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "gate/held.h"
+
+#include <algorithm>
+
+#include "gate/bank.h"
+#include "gate/guard.h"
+#include "gate/links.h"
+#include "gate/object.h"
+#include "gate/probe.h"
+
+namespace bpfgate::gate {
+
+Result<HeldGate> HeldGate::open(int link) {
+  HeldGate gate;
+  TRY_ASSIGN(gate.active_, map_of_link(link, maps::active));
+  TRY_ASSIGN(gate.policies_, map_of_link(link, maps::policies));
+  TRY_ASSIGN(gate.sealed_, map_of_link(link, maps::sealed));
+  TRY_ASSIGN(gate.counters_, map_of_link(link, maps::counters));
+  TRY_ASSIGN(gate.guarded_, map_of_link(link, maps::guarded));
+  return gate;
+}
+
+Result<Reading> HeldGate::read(const std::vector<std::string>& pinned) {
+  Reading reading;
+  TRY(read_policy(reading));
+  TRY_ASSIGN(Seal current, seal());
+  reading.sealed = current != Seal::Unsealed;
+  TRY_ASSIGN(reading.counters, counters());
+  TRY_ASSIGN(reading.complete, is_complete(pinned));
+  return reading;
+}
+
+Result<> HeldGate::read_policy(Reading& reading) const {
+  PolicyMaps maps = {.active = active_.get(), .policies = policies_.get()};
+  TRY_ASSIGN(reading.generation, active_generation(maps));
+  TRY_ASSIGN(gate_policy policy, policy_of(maps, reading.generation));
+  reading.sequence = policy.sequence;
+  reading.mode = policy.mode == GATE_MODE_AUDIT ? manifest::Mode::Audit : manifest::Mode::Enforce;
+  return {};
+}
+
+Result<bool> HeldGate::is_complete(const std::vector<std::string>& pinned) {
+  if (wanted_.empty()) {
+    TRY_ASSIGN(Kernel kernel, probe_kernel());
+    wanted_ = programs_for(kernel);
+  }
+  TRY_ASSIGN(std::vector<uint32_t> sysctl, attached_sysctl(guarded_.get()));
+  return !sysctl.empty() && std::all_of(wanted_.begin(), wanted_.end(), [&](const std::string& program) {
+    return std::find(pinned.begin(), pinned.end(), program) != pinned.end();
+  });
+}
+
+}  // namespace bpfgate::gate

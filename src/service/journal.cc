@@ -71,6 +71,7 @@ constexpr NoticeId notices[] = {
     {"pins-lost", "de32b96d7fe9543d854c20da2289d49d", LOG_ALERT},
     {"pins-back", "8b4ba61f8de35c2c9b9cf6cb37f67224", LOG_NOTICE},
     {"released", "57af45e8a5ec540d89714424d50af1e5", LOG_NOTICE},
+    {"metrics-lost", "97ce17c83df3409597f3681c03837228", LOG_WARNING},
 };
 
 int priority_of(const gate::Event& event) { return event.kind == "would-refuse" ? LOG_NOTICE : LOG_WARNING; }

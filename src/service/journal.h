@@ -10,7 +10,7 @@
 namespace bpfgate::service {
 
 // What the service itself has to tell.
-enum class Notice { Started, Restarted, PinsLost, PinsBack, Released };
+enum class Notice { Started, Restarted, PinsLost, PinsBack, Released, MetricsLost };
 
 // 128 bits in hex, the same in every version; empty for a reason that this build does not know.
 std::string_view message_id(std::string_view reason);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <getopt.h>
+
 #include <cstdio>
-#include <cstring>
 #include <exception>
 
 #include "gate/gate.h"
 #include "service/service.h"
+#include "service/textfile.h"
 
 namespace {
 
@@ -15,16 +17,26 @@ int report(const bpfgate::Error& error) {
   return 1;
 }
 
+int usage() {
+  std::fprintf(stderr, "usage: bpfgated [--version] [--metrics-file FILE]; see bpfgated(8)\n");
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::strcmp(argv[1], "--version") == 0) return std::puts("bpfgated " BPFGATE_VERSION) < 0;
-  if (argc != 1) {
-    std::fprintf(stderr, "usage: bpfgated [--version]; see bpfgated(8)\n");
-    return 2;
+  const option options[] = {{"version", no_argument, nullptr, 'v'},
+                            {"metrics-file", required_argument, nullptr, 'm'},
+                            {nullptr, 0, nullptr, 0}};
+  const char* metrics_file = bpfgate::service::default_metrics_file;
+  for (int word = 0; (word = ::getopt_long(argc, argv, "", options, nullptr)) != -1;) {
+    if (word == 'v') return std::puts("bpfgated " BPFGATE_VERSION) < 0;
+    if (word != 'm') return usage();
+    metrics_file = optarg;
   }
+  if (optind != argc) return usage();
   try {
-    auto done = bpfgate::service::run(bpfgate::gate::default_pin_directory);
+    auto done = bpfgate::service::run(bpfgate::gate::default_pin_directory, metrics_file);
     return done ? 0 : report(done.error());
   } catch (const std::exception& error) {  // out of memory, or a defect in a library
     std::fprintf(stderr, "bpfgated: %s\n", error.what());

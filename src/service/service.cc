@@ -9,14 +9,15 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "gate/events.h"
 #include "gate/gate.h"
+#include "gate/held.h"
 #include "gate/links.h"
 #include "service/journal.h"
+#include "service/textfile.h"
 
 namespace bpfgate::service {
 namespace {
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* query_socket = "query";
 constexpr uint64_t second = 1000000;  // in the microseconds of sd-event
+constexpr uint64_t metrics_interval = 15 * second;
 
 struct EventLoopDeleter {
   void operator()(sd_event* loop) const { sd_event_unref(loop); }
@@ -72,8 +74,11 @@ bool has(const std::vector<gate::Link>& links, const std::string& program) {
 
 class Service {
  public:
-  Service(fs::path directory, Inherited inherited)
-      : directory_(std::move(directory)), links_(std::move(inherited.links)), query_(std::move(inherited.query)) {}
+  Service(fs::path directory, fs::path metrics_file, Inherited inherited)
+      : directory_(std::move(directory)),
+        links_(std::move(inherited.links)),
+        query_(std::move(inherited.query)),
+        textfile_(std::move(metrics_file)) {}
 
   Result<> start() {
     TRY(drop_strangers(links_));
@@ -93,6 +98,8 @@ class Service {
     if (int error = ::sd_event_new(&loop); error < 0) return fail_errno("make an event loop", -error);
     EventLoop owner(loop);
     TRY(add_sources(loop));
+    look_at_pins();
+    textfile_.write(metrics());
     ::sd_notify(0, "READY=1");
     if (int error = ::sd_event_loop(loop); error < 0) return fail_errno("run the event loop", -error);
     ::sd_notify(0, "STOPPING=1");
@@ -119,8 +126,7 @@ class Service {
     int link = links_.front().fd.get();
     for (const gate::Link& candidate : links_)
       if (candidate.program == gate::anchor_program) link = candidate.fd.get();
-    TRY_ASSIGN(counters_, gate::map_of_link(link, gate::maps::counters));
-    TRY_ASSIGN(seal_, gate::map_of_link(link, gate::maps::sealed));
+    TRY_ASSIGN(gate_, gate::HeldGate::open(link));
     TRY_ASSIGN(UniqueFd events, gate::map_of_link(link, gate::maps::events));
     TRY_ASSIGN(reader_, gate::EventReader::create(std::move(events), [this](const gate::Event& event) {
                  ++reasons_[event.reason];
@@ -132,6 +138,8 @@ class Service {
   Result<> add_sources(sd_event* loop) {
     int error = ::sd_event_add_io(loop, nullptr, reader_->descriptor(), EPOLLIN, on_events, this);
     if (error >= 0) error = ::sd_event_add_time_relative(loop, &timer_, CLOCK_MONOTONIC, second, 0, on_timer, this);
+    if (error >= 0)
+      error = ::sd_event_add_time_relative(loop, nullptr, CLOCK_MONOTONIC, metrics_interval, 0, on_metrics, this);
     if (error >= 0 && query_) error = ::sd_event_add_io(loop, nullptr, query_.get(), EPOLLIN, on_query, this);
     sigset_t signals;
     ::sigemptyset(&signals);
@@ -153,7 +161,17 @@ class Service {
     auto* service = static_cast<Service*>(self);
     if (service->is_released()) return ::sd_event_exit(::sd_event_source_get_event(source), 0);
     service->look_at_pins();
-    ::sd_event_source_set_time_relative(source, second);
+    return again_after(source, second);
+  }
+
+  static int on_metrics(sd_event_source* source, uint64_t, void* self) {
+    auto* service = static_cast<Service*>(self);
+    service->textfile_.write(service->metrics());
+    return again_after(source, metrics_interval);
+  }
+
+  static int again_after(sd_event_source* source, uint64_t interval) {
+    ::sd_event_source_set_time_relative(source, interval);
     return ::sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
   }
 
@@ -167,7 +185,7 @@ class Service {
   // it.
   void answer(int client) {
     nlohmann::ordered_json answer = {{"bpfgate", 1}, {"links", links_.size()}, {"unpinned", lost_}};
-    if (auto counters = gate::read_counters(counters_.get()))
+    if (auto counters = gate_->counters())
       answer["counters"] = {{"refused", counters->refused},
                             {"would_refuse", counters->would_refuse},
                             {"tainted", counters->tainted},
@@ -177,9 +195,25 @@ class Service {
     (void)!::send(client, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   }
 
+  // Those of which there were no events count, too: a counter that appears with its first event shows no increase.
+  [[nodiscard]] gate::EventCounts event_counts() const {
+    gate::EventCounts counts = reasons_;
+    for (const std::string& reason : gate::reason_words()) counts.try_emplace(reason, 0);
+    return counts;
+  }
+
+  Result<std::string> metrics() {
+    std::vector<std::string> pinned;
+    for (const gate::Link& link : links_)
+      if (std::find(lost_.begin(), lost_.end(), link.program) == lost_.end()) pinned.push_back(link.program);
+    TRY_ASSIGN(gate::Reading reading, gate_->read(pinned));
+    gate::EventCounts events = event_counts();
+    return gate::metrics_text(reading, &events);
+  }
+
   // An administrator takes the gate away. What the service manager keeps must go, too.
   bool is_released() {
-    auto seal = gate::read_seal(seal_.get());
+    auto seal = gate_->seal();
     if (!seal || *seal != gate::Seal::Released) return false;
     for (const gate::Link& link : links_) ::sd_notify(0, ("FDSTOREREMOVE=1\nFDNAME=" + link.program).c_str());
     links_.clear();
@@ -202,18 +236,18 @@ class Service {
   fs::path directory_;
   std::vector<gate::Link> links_;
   UniqueFd query_;
-  UniqueFd counters_;
-  UniqueFd seal_;
+  std::optional<gate::HeldGate> gate_;
   std::optional<gate::EventReader> reader_;
-  std::map<std::string, uint64_t> reasons_;
+  gate::EventCounts reasons_;
   std::vector<std::string> lost_;
+  Textfile textfile_;
   sd_event_source* timer_ = nullptr;  // owned by the loop
 };
 
 }  // namespace
 
-Result<> run(const fs::path& pin_directory) {
-  Service service(pin_directory, take_inherited());
+Result<> run(const fs::path& pin_directory, const fs::path& metrics_file) {
+  Service service(pin_directory, metrics_file, take_inherited());
   TRY(service.start());
   return service.run();
 }

@@ -30,6 +30,7 @@ OWNERS = [
     (re.compile(r"nlohmann/"), {"manifest", "cli", "service"}),
     (re.compile(r"CLI/"), {"cli"}),
     (re.compile(r"systemd/"), {"service"}),
+    (re.compile(r"microhttpd\.h$"), {"service"}),
 ]
 
 PROGRAMS = ["cli", "service"]
@@ -109,6 +110,7 @@ def self_test(table):
         ("sign/x.cc", "int x;\n#include <openssl/evp.h>"),
         ("gate/x.cc", "#include <nlohmann/json.hpp>"),
         ("manifest/x.cc", "#include <CLI/CLI.hpp>"),
+        ("gate/x.cc", "#include <microhttpd.h>"),
         ("attic/x.cc", ""),
     ]
     accepted = [

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# bpfgated under systemd: a second hold on the gate, its events in the journal, and what is left when it is killed.
+# bpfgated under systemd: a second hold on the gate, its events in the journal, its metrics, and what is left when it is killed.
 # shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
 witness=$(command -v witness)
@@ -8,6 +8,7 @@ attack=$(command -v attack)
 cd "$work" || exit 2
 pins=/sys/fs/bpf/bpfgate
 service=/run/systemd/system/bpfgated.service
+metrics=/run/bpfgate/metrics.prom
 
 make_key loaders
 make_key libraries
@@ -27,7 +28,12 @@ write_manifest off.json off 2
 bpfgate manifest sign --key keys/policy.key --cert keys/policy.pem off.json >/dev/null || die "manifest sign"
 
 sed "s|^ExecStart=.*|ExecStart=$work/bin/bpfgated|" /opt/bpfgate/units/bpfgated.service >$service
-cp /opt/bpfgate/units/bpfgated.socket /run/systemd/system/
+# Who serves the metrics needs neither signature nor grant.
+install -m 755 "$(command -v bpfgated-metrics)" bin/bpfgated-metrics
+sed "s|^ExecStart=.*|ExecStart=$work/bin/bpfgated-metrics|" /opt/bpfgate/units/bpfgated-metrics.service \
+  >/run/systemd/system/bpfgated-metrics.service
+cp /opt/bpfgate/units/*.socket /run/systemd/system/
+systemd-sysusers /opt/bpfgate/units/bpfgate.sysusers || die "sysusers"
 systemctl daemon-reload || die "daemon-reload"
 systemctl enable --runtime bpfgated.socket bpfgated.service 2>/dev/null || die "enable"
 
@@ -54,6 +60,20 @@ expect() { # NAME COMMAND...
   if wait_for 20 "$@"; then pass "$name"; else fail "$name: $(systemctl status bpfgated 2>&1 | tail -n 15)"; fi
 }
 refuses() { ./unsigned call 2>/dev/null; [ $? = 1 ]; }
+has_metric() { grep -qxF -- "$1" $metrics; }
+# Written every 15 s.
+expect_metric() { # NAME COMMAND...
+  local name=$1
+  shift
+  if wait_for 60 "$@"; then pass "$name"; else fail "$name: $(cat $metrics)"; fi
+}
+scrape() { # PATH: the answer, headers included
+  local connection
+  exec {connection}<>/dev/tcp/127.0.0.1/9437 || return
+  printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&"$connection"
+  cat <&"$connection"
+  exec {connection}>&-
+}
 
 # --- Without a gate it does not start; an unsigned one cannot hold anything.
 expect_status 1 "no gate: it says so" bpfgated
@@ -78,6 +98,21 @@ expect "with its executable" in_journal "$not_sealed" "\"BPFGATE_EXECUTABLE\":\"
 counts() { [ "$(ask 'answer["reasons"].get("not-sealed", 0)')" -ge 1 ] && [ "$(ask 'answer["counters"]["refused"]')" -ge 1 ]; }
 expect "and in its counters" counts
 
+# --- Metrics.
+for line in 'bpfgate_gate_loaded 1' 'bpfgate_gate_complete 1' 'bpfgate_gate_sealed 1' 'bpfgate_gate_mode{mode="enforce"} 1' \
+  'bpfgate_policy_sequence 1'; do
+  expect_metric "its metrics say: $line" has_metric "$line"
+done
+counted() { [ "$(sed -n 's/^bpfgate_events_total{reason="not-sealed"} //p' $metrics)" -ge 1 ]; }
+expect_metric "refusals are counted by reason" counted
+expect_status 0 "the same without the service" bpfgate gate status --prometheus
+grep -qx 'bpfgate_gate_sealed 1' output && ! grep -q events_total output && pass "but for the events" || fail "it says $(cat output)"
+expect_status 0 "systemd listens for scrapers" systemctl start bpfgated-metrics.socket
+expect_output '^bpfgate_gate_loaded 1$' "they get the metrics" scrape /metrics
+expect_output '^HTTP/1.. 404 ' "and nothing else" scrape /run/bpfgate/metrics.prom
+server=$(systemctl show -P MainPID bpfgated-metrics)
+[ "$(stat -c %U "/proc/$server")" = bpfgate-metrics ] && pass "not from root" || fail "served by $(stat -c %U "/proc/$server")"
+
 # --- Killed: the gate stays, the service comes back and finds everything.
 for _ in 1 2 3; do
   before=$(main_pid)
@@ -99,6 +134,7 @@ lost_id=$(sed -n 's/.*{"pins-lost", "\([0-9a-f]*\)".*/\1/p' /opt/bpfgate/journal
 expect "the loss is in the journal" in_journal "$lost_id" "$links of the gate"
 lost() { [ "$(ask 'len(answer["unpinned"])')" = "$links" ]; }
 expect "and in its answers" lost
+expect_metric "and in its metrics" has_metric 'bpfgate_gate_complete 0'
 before=$(main_pid)
 kill -9 "$before"
 refuses && pass "without pins, just after a kill: refused" || fail "without pins, just after a kill: allowed"
@@ -113,6 +149,8 @@ refuses && pass "after systemd's re-execution: refused" || fail "after systemd's
 # --- With the last holder the gate goes.
 systemctl stop bpfgated.service bpfgated.socket
 refuses && pass "stopped: the service manager holds on" || fail "stopped: allowed"
+[ ! -e $metrics ] && pass "stopped: its metrics are gone" || fail "stopped: its metrics stay"
+expect_output '^HTTP/1.. 503 ' "stopped: scrapers are told" scrape /metrics
 cp $service kept.service
 systemctl disable --runtime bpfgated.service 2>/dev/null
 rm $service
@@ -131,4 +169,6 @@ expect_status 0 "an order takes the gate away, and the service lets go" bpfgate 
 expect_status 0 "an unsigned program is allowed" ./unsigned call
 released_id=$(sed -n 's/.*{"released", "\([0-9a-f]*\)".*/\1/p' /opt/bpfgate/journal.cc)
 expect "that is in the journal" in_journal "$released_id" 'by an administrator'
+no_metrics() { [ ! -e $metrics ]; }
+expect "its metrics go with it" no_metrics
 finish

@@ -15,6 +15,7 @@ from tree import ROOT, finish
 LEVELS = [
     {"base"},
     {"crypto", "keyring", "fsverity", "manifest"},
+    {"ima"},
     {"evidence"},
     {"sign", "gate"},
     {"cli", "service"},
@@ -103,6 +104,9 @@ def self_test(table):
         ("sign/x.cc", '#include "gate/gate.h"'),
         ("gate/x.cc", '#include "cli/cli.h"'),
         ("evidence/x.cc", '#include "../crypto/crypto.h"'),
+        ("ima/x.cc", '#include "fsverity/fsverity.h"'),
+        ("crypto/x.cc", '#include "ima/ima.h"'),
+        ("ima/x.cc", "#include <openssl/evp.h>"),
         ("sign/x.cc", "#include <bpf/libbpf.h>"),
         ("cli/x.cc", '#include "gate_abi.h"'),
         ("cli/x.cc", '#include "gate.skel.h"'),
@@ -124,7 +128,7 @@ def self_test(table):
             failures.append(f"self-test: src/{path} should not pass: {text}")
     for path, text in accepted:
         failures += [f"self-test: {f}" for f in check_sources([(pathlib.Path(path), text)], table)]
-    for wrong in ({"base": {"crypto"}}, {"crypto": {"keyring"}}, {"attic": set()}, {"crypto": {"attic"}}):
+    for wrong in ({"base": {"crypto"}}, {"crypto": {"keyring"}}, {"crypto": {"ima"}}, {"attic": set()}, {"crypto": {"attic"}}):
         if not list(check_table(wrong)):
             failures.append(f"self-test: the table {wrong} should not pass")
     finish(failures, "edges --self-test")

@@ -35,7 +35,16 @@ Conclusion refused(Reason reason, std::string rule = {}) {
   return conclusion;
 }
 
-const TrustedDigest* find_listed(const fsverity::Digest& digest, const Trust& trust) {
+// How a file is said to be proven, by the kind of its digest.
+Reason listed_reason(const Digest& digest) {
+  return digest.kind == DigestKind::Ima ? Reason::ListedImaDigest : Reason::ListedDigest;
+}
+
+Reason signed_reason(const Digest& digest) {
+  return digest.kind == DigestKind::Ima ? Reason::ImaSignature : Reason::Signature;
+}
+
+const TrustedDigest* find_listed(const Digest& digest, const Trust& trust) {
   for (const TrustedDigest& listed : trust.digests) {
     if (listed.digest == digest) return &listed;
   }
@@ -52,41 +61,77 @@ void weigh(Conclusion& so_far, SignatureCheck finding, const TrustedSigner& sign
 }
 
 // A mismatch does not end the search: a renewed certificate may have its predecessor's issuer and serial number.
-Conclusion judge_signature(ByteView signature, ByteView message, const Trust& trust) {
+Conclusion judge_signature(ByteView signature, const Digest& digest, const Trust& trust) {
   if (signature.empty()) return refused(Reason::SignatureMalformed);
   if (trust.signers.empty()) return refused(Reason::SignatureUntrusted);
+  const Bytes message = signed_message(digest);
   Conclusion so_far = refused(Reason::SignatureMalformed);
   for (const TrustedSigner& signer : trust.signers) {
     SignatureCheck finding = crypto::check_detached(signature, message, *signer.certificate);
-    if (finding == SignatureCheck::Valid) return accepted(signer.role, Reason::Signature, signer.name, signer.grants);
+    if (finding == SignatureCheck::Valid)
+      return accepted(signer.role, signed_reason(digest), signer.name, signer.grants);
     weigh(so_far, finding, signer);
   }
   return so_far;
 }
 
 // The order is the gate's: a listed digest needs no signature, so none is read for it.
-Result<Conclusion> judge(const fsverity::Digest& digest, const SignatureReader& read_signature, const Trust& trust) {
+Result<Conclusion> judge(const Digest& digest, const SignatureReader& read_signature, const Trust& trust) {
   if (const TrustedDigest* listed = find_listed(digest, trust))
-    return accepted(listed->role, Reason::ListedDigest, to_string(digest), listed->grants);
+    return accepted(listed->role, listed_reason(digest), to_string(digest), listed->grants);
   TRY_ASSIGN(std::optional<Bytes> signature, read_signature());
   if (!signature) return refused(Reason::NoSignature);
   if (signature->size() > max_signature_size) return refused(Reason::SignatureTooLarge);
-  return judge_signature(*signature, signed_message(digest), trust);
+  return judge_signature(*signature, digest, trust);
+}
+
+// The digest that counts: fs-verity's or, where there is none and the policy lets it, IMA's.
+Result<std::optional<Digest>> digest_to_judge(int fd, const Trust& trust) {
+  TRY_ASSIGN(std::optional<fsverity::Digest> measured, fsverity::measure(fd));
+  if (measured) return std::optional<Digest>(*measured);
+  if (!trust.ima) return std::nullopt;
+  TRY_ASSIGN(ima::Digest hashed, ima::compute(fd, trust.ima_algorithm));
+  return std::optional<Digest>(hashed);
 }
 
 }  // namespace
 
-Bytes signed_message(const fsverity::Digest& digest) {
-  constexpr std::string_view magic = "FSVerity";
+std::string_view name_of(DigestKind kind) { return kind == DigestKind::Ima ? "ima" : "fsverity"; }
+
+Result<DigestKind> digest_kind_named(std::string_view name) {
+  for (DigestKind kind : {DigestKind::FsVerity, DigestKind::Ima}) {
+    if (name == name_of(kind)) return kind;
+  }
+  return fail(ErrorKind::Invalid, "unknown kind of digest \"" + std::string(name) + "\"", "use fsverity or ima");
+}
+
+std::string to_string(const Digest& digest) {
+  std::string_view algorithm = digest.kind == DigestKind::Ima
+                                   ? ima::name_of(static_cast<ima::Algorithm>(digest.algorithm))
+                                   : fsverity::name_of(static_cast<fsverity::Algorithm>(digest.algorithm));
+  return std::string(algorithm) + ":" + to_hex(digest.value);
+}
+
+Bytes signed_message(const Digest& digest) {
+  using namespace std::string_view_literals;
+  const std::string_view magic = digest.kind == DigestKind::Ima ? "IMAfile\0"sv : "FSVerity"sv;
   Bytes message(magic.begin(), magic.end());
-  append_le16(message, static_cast<uint16_t>(digest.algorithm));
+  append_le16(message, digest.algorithm);
   append_le16(message, static_cast<uint16_t>(digest.value.size()));
   message.insert(message.end(), digest.value.begin(), digest.value.end());
   return message;
 }
 
-crypto::HashAlgorithm signature_hash(fsverity::Algorithm algorithm) {
-  return algorithm == fsverity::Algorithm::Sha512 ? crypto::HashAlgorithm::Sha512 : crypto::HashAlgorithm::Sha256;
+crypto::HashAlgorithm signature_hash(const Digest& digest) {
+  // Of either kind, the algorithms of one size are one hash.
+  switch (digest.value.size()) {
+    case 64:
+      return crypto::HashAlgorithm::Sha512;
+    case 48:
+      return crypto::HashAlgorithm::Sha384;
+    default:
+      return crypto::HashAlgorithm::Sha256;
+  }
 }
 
 std::string_view name_of(Verdict verdict) {
@@ -107,6 +152,10 @@ std::string_view name_of(Reason reason) {
       return "listed-digest";
     case Reason::Signature:
       return "signature";
+    case Reason::ListedImaDigest:
+      return "listed-ima-digest";
+    case Reason::ImaSignature:
+      return "ima-signature";
     case Reason::NotSealed:
       return "not-sealed";
     case Reason::NoSignature:
@@ -130,7 +179,7 @@ Result<std::optional<Bytes>> read_signature(int fd) {
 }
 
 Result<Conclusion> conclude(int fd, const Trust& trust, const std::optional<Bytes>& signature) {
-  TRY_ASSIGN(std::optional<fsverity::Digest> digest, fsverity::measure(fd));
+  TRY_ASSIGN(std::optional<Digest> digest, digest_to_judge(fd, trust));
   if (!digest) return refused(Reason::NotSealed);
   auto reader = [&]() -> Result<std::optional<Bytes>> {
     if (signature) return signature;
@@ -141,7 +190,8 @@ Result<Conclusion> conclude(int fd, const Trust& trust, const std::optional<Byte
   return conclusion;
 }
 
-Conclusion conclude(const fsverity::Digest& digest, const std::optional<Bytes>& signature, const Trust& trust) {
+Conclusion conclude(const Digest& digest, const std::optional<Bytes>& signature, const Trust& trust) {
+  if (digest.kind == DigestKind::Ima && !trust.ima) return refused(Reason::NotSealed);
   // A signature at hand cannot fail to be read, so there is always a value.
   Conclusion conclusion = *judge(digest, [&]() -> Result<std::optional<Bytes>> { return signature; }, trust);
   conclusion.digest = digest;

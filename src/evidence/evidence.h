@@ -13,20 +13,45 @@
 #include "base/result.h"
 #include "crypto/crypto.h"
 #include "fsverity/fsverity.h"
+#include "ima/ima.h"
 
 namespace bpfgate::evidence {
+
+// What a file's content is known by. fs-verity's digest holds for as long as the file exists, for it cannot be written;
+// IMA's says what the content was when it was hashed.
+enum class DigestKind { FsVerity, Ima };
+
+std::string_view name_of(DigestKind kind);                    // "fsverity", "ima"
+Result<DigestKind> digest_kind_named(std::string_view name);  // the same words
+
+// A digest of either kind. Two of different kinds are never equal, whatever their bytes.
+struct Digest {
+  DigestKind kind = DigestKind::FsVerity;
+  uint16_t algorithm = 0;  // the kernel's number: an fsverity::Algorithm or an ima::Algorithm, as the kind says
+  Bytes value;
+
+  Digest(const fsverity::Digest& digest)  // implicit: nothing is lost
+      : algorithm(static_cast<uint16_t>(digest.algorithm)), value(digest.value) {}
+  Digest(const ima::Digest& digest)
+      : kind(DigestKind::Ima), algorithm(static_cast<uint16_t>(digest.algorithm)), value(digest.value) {}
+
+  bool operator==(const Digest&) const = default;
+};
+
+std::string to_string(const Digest& digest);  // "sha256:HEX"; which kind it is does not show
 
 // DER PKCS#7 over signed_message(digest of the file).
 inline constexpr const char* signature_xattr = "user.bpf_prog_sig";
 // The gate's buffer (bpf/gate_abi.h); a longer signature is refused.
 inline constexpr size_t max_signature_size = 16384;
 
-// "FSVerity" || le16 algorithm || le16 digest size || digest: struct fsverity_formatted_digest
-// (include/uapi/linux/fsverity.h).
-Bytes signed_message(const fsverity::Digest& digest);
+// Magic || le16 algorithm || le16 digest size || digest. For fs-verity the magic is "FSVerity", which makes it struct
+// fsverity_formatted_digest (include/uapi/linux/fsverity.h); for IMA "IMAfile" and a NUL, 8 bytes as well. So no
+// signature of one kind is one of the other, although numbers and sizes may coincide.
+Bytes signed_message(const Digest& digest);
 
 // The hash inside the PKCS#7 goes with the digest's algorithm, as `fsverity sign` does it.
-crypto::HashAlgorithm signature_hash(fsverity::Algorithm algorithm);
+crypto::HashAlgorithm signature_hash(const Digest& digest);
 
 // The signature xattr of an open file, as it is. A file system without extended attributes has no signatures, which is
 // what the gate finds too: nullopt, not an error.
@@ -43,7 +68,7 @@ struct TrustedSigner {
 };
 
 struct TrustedDigest {
-  fsverity::Digest digest;
+  Digest digest;  // of either kind, and listed for that kind only
   Role role = Role::Loader;
   std::vector<std::string> grants;
 };
@@ -51,6 +76,10 @@ struct TrustedDigest {
 struct Trust {
   std::vector<TrustedSigner> signers;
   std::vector<TrustedDigest> digests;
+  // The policy lets IMA digests count, for files that are not sealed.
+  bool ima = false;
+  // What the host's IMA computes: ima_hash= on the kernel's command line. Digests of other algorithms it never sees.
+  ima::Algorithm ima_algorithm = ima::Algorithm::Sha256;
 };
 
 // What the gate would conclude. The values are those of enum gate_reason in bpf/gate_abi.h, by name.
@@ -58,6 +87,8 @@ enum class Verdict { Loader, Library, NoEvidence };
 enum class Reason {
   ListedDigest,
   Signature,
+  ListedImaDigest,
+  ImaSignature,
   NotSealed,
   NoSignature,
   SignatureTooLarge,
@@ -72,16 +103,19 @@ std::string_view name_of(Reason reason);    // "listed-digest", "signature", "no
 struct Conclusion {
   Verdict verdict = Verdict::NoEvidence;
   Reason reason = Reason::NotSealed;
-  std::string rule;                        // signer name, or the digest, that decided
-  std::vector<std::string> grants;         // for loaders
-  std::optional<fsverity::Digest> digest;  // as the kernel measured it
+  std::string rule;                 // signer name, or the digest, that decided
+  std::vector<std::string> grants;  // for loaders
+  std::optional<Digest> digest;     // what was judged: the kernel's measurement, or IMA's digest of a file without one
 };
 
 // Judges an open file. `signature` overrides the xattr (a detached signature). Failures to read are errors; every
-// finding about the file is a Conclusion.
+// finding about the file is a Conclusion. A sealed file is judged by fs-verity alone, whatever comes of it: that is the
+// stronger evidence, and what it does not prove nothing weaker may. Only a file that is not sealed is judged by IMA,
+// and only where trust.ima is set; without it nothing is hashed.
 Result<Conclusion> conclude(int fd, const Trust& trust, const std::optional<Bytes>& signature = std::nullopt);
 
-// The same for a digest that need not be measured: what the gate would conclude if the file were sealed so.
-Conclusion conclude(const fsverity::Digest& digest, const std::optional<Bytes>& signature, const Trust& trust);
+// The same for a digest that need not be measured: what the gate would conclude if the file were sealed so or, for an
+// IMA digest, if a file that is not sealed had it.
+Conclusion conclude(const Digest& digest, const std::optional<Bytes>& signature, const Trust& trust);
 
 }  // namespace bpfgate::evidence

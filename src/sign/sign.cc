@@ -35,8 +35,8 @@ Result<Signed> sign_open_file(int fd, const std::filesystem::path& file, const c
                               const Request& request) {
   TRY(check_lint(fd, file, request));
   TRY_ASSIGN(Signed result, digest_to_sign(fd, request.parameters));
-  TRY_ASSIGN(Bytes signature, signer.sign_detached(evidence::signed_message(result.digest),
-                                                   evidence::signature_hash(result.digest.algorithm)));
+  TRY_ASSIGN(Bytes signature,
+             signer.sign_detached(evidence::signed_message(result.digest), evidence::signature_hash(result.digest)));
   if (request.sidecar) {
     TRY(write_file_atomically(*request.sidecar, signature));
   } else {

@@ -11,7 +11,6 @@
 using namespace bpfgate;
 using namespace bpfgate::evidence;
 using fsverity::Algorithm;
-using fsverity::Digest;
 
 namespace {
 
@@ -24,7 +23,7 @@ crypto::Certificate certificate_of(const std::string& name) {
 }
 
 // The digests of the signed file, from data/digests: SHA-256 on the first line, SHA-512 on the second.
-Digest digest_of(Algorithm algorithm) {
+fsverity::Digest digest_of(Algorithm algorithm) {
   std::string text = read_text_file(data + "digests", 1000).value();
   size_t line_end = text.find('\n');
   if (algorithm == Algorithm::Sha256) return {algorithm, from_hex(text.substr(0, line_end)).value()};
@@ -35,7 +34,7 @@ struct Fixture {
   crypto::Certificate loader = certificate_of("loader");
   crypto::Certificate library = certificate_of("library");
   Trust trust{{{"loaders", Role::Loader, &loader, {"full"}}, {"libraries", Role::Library, &library, {"ignored"}}}, {}};
-  Digest digest = digest_of(Algorithm::Sha256);
+  fsverity::Digest digest = digest_of(Algorithm::Sha256);
 
   [[nodiscard]] Conclusion with(const std::string& signature) const {
     return conclude(digest, signature_of(signature), trust);
@@ -165,10 +164,10 @@ TEST_CASE_METHOD(Fixture, "a digest may be listed as a library's") {
 }
 
 TEST_CASE_METHOD(Fixture, "a listed digest is not a prefix and not of another algorithm") {
-  Digest cut{Algorithm::Sha256, Bytes(digest.value.begin(), digest.value.end() - 1)};
+  fsverity::Digest cut{Algorithm::Sha256, Bytes(digest.value.begin(), digest.value.end() - 1)};
   trust.digests = {{cut, Role::Loader, {"full"}},
-                   {{Algorithm::Sha256, {}}, Role::Loader, {"full"}},
-                   {{Algorithm::Sha512, digest.value}, Role::Loader, {"full"}}};
+                   {fsverity::Digest{Algorithm::Sha256, {}}, Role::Loader, {"full"}},
+                   {fsverity::Digest{Algorithm::Sha512, digest.value}, Role::Loader, {"full"}}};
   check_refused(conclude(digest, std::nullopt, trust), Reason::NoSignature);
 }
 

@@ -8,7 +8,7 @@ namespace bpfgate::cli {
 namespace {
 
 constexpr Command commands[] = {
-    {"digest", "print the fs-verity digest of files", setup_digest},
+    {"digest", "print the fs-verity or IMA digest of files", setup_digest},
     {"sign", "sign loaders and libraries", setup_sign},
     {"attach", "put a detached signature on its file", setup_attach},
     {"detach", "move a file's signature to a sidecar", setup_detach},

@@ -12,7 +12,6 @@ namespace {
 struct AttachOptions {
   BatchOptions batch;
   TreeOptions tree;
-  bool has_tree = false;
   std::string signature;
   std::filesystem::path directory;
   std::string certificate;
@@ -33,7 +32,7 @@ Result<Work> prepare(const AttachOptions& options, size_t file_count) {
   if (!options.signature.empty() && file_count != 1)
     return fail(ErrorKind::Usage, "--signature belongs to one file", "name the directory of many with --from-dir");
   Work work;
-  if (options.has_tree) {
+  if (options.tree.is_given) {
     TRY_ASSIGN(work.parameters, parameters_of(options.tree));
   }
   if (options.certificate.empty()) return work;
@@ -86,9 +85,7 @@ void setup_attach(CLI::App& app, int& status) {
   add_batch_options(app, options->batch);
   add_options(app, *options);
   add_tree_options(app, options->tree);
-  app.callback([options, &app, &status] {
-    for (const char* option : {"--hash-alg", "--block-size", "--salt"})
-      options->has_tree |= app.get_option(option)->count() > 0;
+  app.callback([options, &status] {
     Result<int> done = run(*options);
     status = done ? *done : report(done.error());
   });

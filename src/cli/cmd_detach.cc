@@ -4,6 +4,7 @@
 
 #include "cli/file_batch.h"
 #include "cli/sidecars.h"
+#include "cli/tree_options.h"
 #include "sign/sign.h"
 
 namespace bpfgate::cli {
@@ -12,13 +13,14 @@ namespace {
 struct DetachOptions {
   BatchOptions batch;
   std::filesystem::path directory;
+  evidence::DigestKind kind = evidence::DigestKind::FsVerity;
   bool json = false;
 };
 
 // The sidecar, once the signature is in it.
 Result<std::filesystem::path> detach_one(const std::string& file, const DetachOptions& options) {
   std::filesystem::path sidecar = sign::sidecar_of(file, options.directory);
-  TRY(sign::detach(file, sidecar));
+  TRY(sign::detach(file, sidecar, options.kind));
   return sidecar;
 }
 
@@ -45,6 +47,7 @@ void setup_detach(CLI::App& app, int& status) {
   add_batch_options(app, options->batch);
   app.add_option("--output-dir", options->directory, "where signatures go (default: beside the file)")
       ->type_name("DIR");
+  add_kind_option(app, options->kind);
   app.add_flag("--json", options->json, "print one JSON object");
   app.callback([options, &status] {
     Result<int> done = run(*options);

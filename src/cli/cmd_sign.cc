@@ -19,7 +19,7 @@ namespace {
 struct SignOptions {
   BatchOptions batch;
   TreeOptions tree;
-  bool has_tree = false;  // some tree option was given, so a seal must agree
+  evidence::DigestKind kind = evidence::DigestKind::FsVerity;
   PinOptions pin;
   std::string key;
   std::string certificate;
@@ -81,11 +81,20 @@ Result<> load_library_key(const SignOptions& options, Work& work) {
   return {};
 }
 
+// Tree options are taken at their word, so that a seal must agree; without any it is asked.
+Result<sign::Basis> basis_of(const SignOptions& options) {
+  sign::Basis basis;
+  if (options.kind == evidence::DigestKind::Ima) {
+    TRY_ASSIGN(basis.ima, ima_algorithm_of(options.tree));
+  } else if (options.tree.is_given) {
+    TRY_ASSIGN(basis.parameters, parameters_of(options.tree));
+  }
+  return basis;
+}
+
 Result<Work> prepare(const SignOptions& options) {
   Work work;
-  if (options.has_tree) {
-    TRY_ASSIGN(work.request.parameters, parameters_of(options.tree));
-  }
+  TRY_ASSIGN(work.request.basis, basis_of(options));
   work.request.role = options.role == "library" ? evidence::Role::Library : evidence::Role::Loader;
   work.request.allow_interpreter = options.allow_interpreter;
   TRY_ASSIGN(work.key, load_signing_key(options.key, options.certificate, options.pin));
@@ -121,6 +130,7 @@ Json entry_of(const std::string& file, const Result<Outcome>& outcome, const Sig
     return entry;
   }
   entry["digest"] = to_string(outcome->file.digest);
+  entry["digest_kind"] = name_of(options.kind);
   entry["sealed"] = outcome->file.was_sealed;
   if (options.detached) entry["sidecar"] = sign::sidecar_of(file, options.output_directory).string();
   return entry;
@@ -160,7 +170,7 @@ LibraryWork library_work(const Work& work, const SignOptions& options) {
     result.certificate = &work.library_key->certificate;
     result.signer = &work.library_key->signer;
   }
-  result.parameters = work.request.parameters;
+  result.basis = work.request.basis;
   result.detached = options.detached;
   result.output_directory = options.output_directory;
   result.jobs = options.batch.jobs;
@@ -231,8 +241,6 @@ void add_sign_options(CLI::App& app, SignOptions& options) {
   app.add_flag("--json", options.json, "print one JSON object");
 }
 
-bool is_given(const CLI::App& app, const char* option) { return app.get_option(option)->count() > 0; }
-
 }  // namespace
 
 void setup_sign(CLI::App& app, int& status) {
@@ -241,9 +249,9 @@ void setup_sign(CLI::App& app, int& status) {
   add_key_options(app, *options);
   add_library_options(app, *options);
   add_sign_options(app, *options);
+  add_kind_option(app, options->kind);
   add_tree_options(app, options->tree);
-  app.callback([options, &app, &status] {
-    options->has_tree = is_given(app, "--hash-alg") || is_given(app, "--block-size") || is_given(app, "--salt");
+  app.callback([options, &status] {
     Result<int> done = run(*options);
     status = done ? *done : report(done.error());
   });

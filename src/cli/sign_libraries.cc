@@ -13,16 +13,16 @@ using sign::LibraryState;
 
 struct Outcome {
   LibraryState state = LibraryState::Unsigned;
-  std::optional<fsverity::Digest> digest;  // when it was signed just now
+  std::optional<evidence::Digest> digest;  // when it was signed just now
 };
 
 Result<Outcome> process(const std::string& path, const NeededLibraries& needed, const LibraryWork& work) {
   if (needed.is_loader(path)) return Outcome{LibraryState::Signed, std::nullopt};
-  TRY_ASSIGN(LibraryState state, sign::library_state(path, work.certificate, work.parameters));
+  TRY_ASSIGN(LibraryState state, sign::library_state(path, work.certificate, work.basis));
   if (work.signer == nullptr || (state == LibraryState::Signed && !work.detached)) return Outcome{state, std::nullopt};
   sign::Request request;
   request.role = evidence::Role::Library;
-  request.parameters = work.parameters;
+  request.basis = work.basis;
   if (work.detached) request.sidecar = sign::sidecar_of(path, work.output_directory);
   TRY_ASSIGN(sign::Signed done, sign::sign_file(path, *work.signer, request));
   return Outcome{LibraryState::Signed, std::move(done.digest)};

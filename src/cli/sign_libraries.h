@@ -43,7 +43,7 @@ class NeededLibraries {
 struct LibraryWork {
   const crypto::Certificate* certificate = nullptr;  // null: the presence of a signature is enough
   const crypto::Signer* signer = nullptr;            // null: say what is unsigned, sign nothing
-  std::optional<fsverity::Parameters> parameters;
+  sign::Basis basis;
   bool detached = false;
   std::filesystem::path output_directory;
   unsigned jobs = 0;

@@ -2,7 +2,6 @@
 #include "sign/library.h"
 
 #include "evidence/evidence.h"
-#include "sign/sign.h"
 
 namespace bpfgate::sign {
 namespace {
@@ -21,14 +20,13 @@ LibraryState state_of(crypto::SignatureCheck check) {
   return LibraryState::Malformed;
 }
 
-Result<LibraryState> judge(int fd, const crypto::Certificate* certificate,
-                           const std::optional<fsverity::Parameters>& parameters) {
+Result<LibraryState> judge(int fd, const crypto::Certificate* certificate, const Basis& basis) {
   TRY_ASSIGN(std::optional<Bytes> signature, evidence::read_signature(fd));
   if (!signature) return LibraryState::Unsigned;
   if (signature->size() > evidence::max_signature_size || !crypto::check_well_formed(*signature))
     return LibraryState::Malformed;
   if (certificate == nullptr) return LibraryState::Signed;
-  TRY_ASSIGN(Signed file, digest_to_sign(fd, parameters));
+  TRY_ASSIGN(Signed file, digest_to_sign(fd, basis));
   return state_of(crypto::check_detached(*signature, evidence::signed_message(file.digest), *certificate));
 }
 
@@ -51,9 +49,9 @@ std::string_view name_of(LibraryState state) {
 }
 
 Result<LibraryState> library_state(const std::filesystem::path& library, const crypto::Certificate* certificate,
-                                   const std::optional<fsverity::Parameters>& parameters) {
+                                   const Basis& basis) {
   TRY_ASSIGN(UniqueFd fd, open_regular(library));
-  Result<LibraryState> state = judge(fd.get(), certificate, parameters);
+  Result<LibraryState> state = judge(fd.get(), certificate, basis);
   if (!state) return Failure(std::move(state).error().within(library.string()));
   return state;
 }

@@ -3,12 +3,11 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string_view>
 
 #include "base/result.h"
 #include "crypto/crypto.h"
-#include "fsverity/fsverity.h"
+#include "sign/sign.h"
 
 namespace bpfgate::sign {
 
@@ -24,6 +23,6 @@ std::string_view name_of(LibraryState state);  // "signed", "unsigned", "other-s
 
 // Without a certificate the presence of a readable signature is all that can be said.
 Result<LibraryState> library_state(const std::filesystem::path& library, const crypto::Certificate* certificate,
-                                   const std::optional<fsverity::Parameters>& parameters);
+                                   const Basis& basis);
 
 }  // namespace bpfgate::sign

@@ -34,11 +34,13 @@ Result<> check_same_seal(int fd, const fsverity::Digest& measured, const fsverit
 Result<Signed> sign_open_file(int fd, const std::filesystem::path& file, const crypto::Signer& signer,
                               const Request& request) {
   TRY(check_lint(fd, file, request));
-  TRY_ASSIGN(Signed result, digest_to_sign(fd, request.parameters));
+  TRY_ASSIGN(Signed result, digest_to_sign(fd, request.basis));
+  const evidence::DigestKind kind = result.digest.kind;
+  if (!request.sidecar) TRY(check_counts(kind, result.was_sealed));
   TRY_ASSIGN(Bytes signature,
              signer.sign_detached(evidence::signed_message(result.digest), evidence::signature_hash(result.digest)));
   if (request.sidecar) {
-    TRY(write_file_atomically(*request.sidecar, signature));
+    TRY(write_file_atomically(*request.sidecar, sidecar_content({kind, std::move(signature)})));
   } else {
     TRY(set_signature(fd, signature));
   }
@@ -55,14 +57,18 @@ Result<UniqueFd> open_regular(const std::filesystem::path& file) {
   return fd;
 }
 
-Result<Signed> digest_to_sign(int fd, const std::optional<fsverity::Parameters>& parameters) {
+Result<Signed> digest_to_sign(int fd, const Basis& basis) {
   TRY_ASSIGN(std::optional<fsverity::Digest> measured, fsverity::measure(fd));
-  if (!measured) {
-    TRY_ASSIGN(fsverity::Digest computed, fsverity::compute(fd, parameters.value_or(fsverity::Parameters{})));
-    return Signed{std::move(computed), false};
+  if (basis.ima) {
+    TRY_ASSIGN(ima::Digest hashed, ima::compute(fd, *basis.ima));
+    return Signed{hashed, measured.has_value()};
   }
-  if (parameters) TRY(check_same_seal(fd, *measured, *parameters));
-  return Signed{std::move(*measured), true};
+  if (!measured) {
+    TRY_ASSIGN(fsverity::Digest computed, fsverity::compute(fd, basis.parameters.value_or(fsverity::Parameters{})));
+    return Signed{computed, false};
+  }
+  if (basis.parameters) TRY(check_same_seal(fd, *measured, *basis.parameters));
+  return Signed{*measured, true};
 }
 
 Result<Signed> sign_file(const std::filesystem::path& file, const crypto::Signer& signer, const Request& request) {

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "peers.h"
 #include "sign/library.h"
+#include "sign/xattr.h"
 
 using namespace bpfgate;
 using namespace bpfgate::sign;
@@ -66,7 +67,7 @@ TEST_CASE_METHOD(Fixture, "parameters are those of the call, and a second signat
   sign();
   std::optional<Bytes> first = signature();
   Request request;
-  request.parameters = fsverity::Parameters{fsverity::Algorithm::Sha512, 1024, {1, 2, 3}};
+  request.basis.parameters = fsverity::Parameters{fsverity::Algorithm::Sha512, 1024, {1, 2, 3}};
   REQUIRE(sign_file(file, signer, request));
   bench.run("fsverity sign --hash-alg=sha512 --block-size=1024 --salt=010203 --key=a.key --cert=a.pem file expected");
   CHECK(signature() == read_file(bench / "expected", 1 << 16).value());
@@ -182,4 +183,59 @@ TEST_CASE_METHOD(Fixture, "a library's state is told with and without a certific
   CHECK(library_state(file, nullptr, {}).value() == LibraryState::Malformed);
   CHECK(library_state("/proc/version", nullptr, {}).value() == LibraryState::Unsigned);
   CHECK_FALSE(library_state(bench / "missing", nullptr, {}));
+}
+
+TEST_CASE_METHOD(Fixture, "an IMA signature is of the content's hash, in the xattr as DER alone") {
+  struct Row {
+    ima::Algorithm algorithm;
+    const char* name;
+    const char* head;
+  };
+  for (const Row& row :
+       {Row{ima::Algorithm::Sha256, "sha256", R"(\4\0\40\0)"}, Row{ima::Algorithm::Sha384, "sha384", R"(\5\0\60\0)"},
+        Row{ima::Algorithm::Sha512, "sha512", R"(\6\0\100\0)"}}) {
+    INFO(row.name);
+    Request request;
+    request.basis.ima = row.algorithm;
+    Signed done = sign_file(file, signer, request).value();
+    CHECK(done.digest == ima::compute(file, row.algorithm).value());
+    CHECK_FALSE(done.was_sealed);
+    const std::string hash = row.name;
+    bench.run("(printf 'IMAfile\\0" + std::string(row.head) + "'; openssl dgst -binary -" + hash +
+              " file) >message; openssl smime -sign -binary -noattr -nocerts -outform DER -md " + hash +
+              " -signer a.pem -inkey a.key -in message -out expected");
+    CHECK(signature() == read_file(bench / "expected", 1 << 16).value());
+    const Bytes made = *signature();
+    bench.write("made", std::string(made.begin(), made.end()));
+    bench.run("openssl cms -verify -binary -inform DER -in made -content message -certfile a.pem -nointern -noverify");
+    CHECK(library_state(file, &certificate, request.basis).value() == LibraryState::Signed);
+    CHECK(library_state(file, &certificate, {}).value() == LibraryState::OtherContent);
+  }
+}
+
+TEST_CASE("a sidecar says what it is of, and one that says nothing is of fs-verity") {
+  const Bytes der{0x30, 0x01, 0x0a, 0x00};
+  using evidence::DigestKind;
+  CHECK(sidecar_content({DigestKind::FsVerity, der}) == der);
+  for (DigestKind kind : {DigestKind::FsVerity, DigestKind::Ima}) {
+    Sidecar parsed = parse_sidecar(sidecar_content({kind, der})).value();
+    CHECK(parsed.kind == kind);
+    CHECK(parsed.signature == der);
+  }
+  CHECK(parse_sidecar({}).value().signature.empty());
+  for (const char* content : {"bpfgate-signature ", "bpfgate-signature ima", "bpfgate-signature \n",
+                              "bpfgate-signature IMA\n", "bpfgate-signature ima \n", "bpfgate-signature sha1\n"}) {
+    INFO(content);
+    Result<Sidecar> refused = parse_sidecar(as_bytes(content));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ErrorKind::Invalid);
+  }
+}
+
+TEST_CASE("an IMA signature has no place on a sealed file") {
+  using evidence::DigestKind;
+  CHECK(check_counts(DigestKind::FsVerity, true));
+  CHECK(check_counts(DigestKind::FsVerity, false));
+  CHECK(check_counts(DigestKind::Ima, false));
+  check_error(check_counts(DigestKind::Ima, true).error(), ErrorKind::Refused, "the file is sealed");
 }

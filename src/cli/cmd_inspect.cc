@@ -28,7 +28,7 @@ struct InspectOptions {
 struct Question {
   fsverity::Parameters parameters;
   LoadedTrust loaded;
-  std::optional<Bytes> signature;
+  std::optional<sign::Sidecar> sidecar;
 };
 
 // The evidence a file carries.
@@ -37,9 +37,22 @@ struct Evidence {
   bool is_sealed = false;
   Digest digest;  // as measured, or the one it would have
   std::optional<Bytes> signature;
-  std::string signer;                    // empty when the signature cannot be read
-  std::optional<Conclusion> conclusion;  // of the signature over the digest; only where signers were named
+  std::optional<evidence::DigestKind> claimed_kind;  // what a detached signature is said to be of
+  std::string signer;                                // empty when the signature cannot be read
+  std::optional<Conclusion> conclusion;              // of the signature over a digest; only where signers were named
 };
+
+// A signature by a signer named that is not of the fs-verity digest may be of one of IMA's.
+Result<Conclusion> match(int fd, const Evidence& found, const evidence::Trust& trust) {
+  Conclusion sealed = evidence::conclude(found.digest, found.signature, trust);
+  if (sealed.reason != Reason::SignatureMismatch) return sealed;
+  for (ima::Algorithm algorithm : ima::algorithms) {
+    TRY_ASSIGN(ima::Digest digest, ima::compute(fd, algorithm));
+    Conclusion hashed = evidence::conclude(digest, found.signature, trust);
+    if (hashed.reason == Reason::ImaSignature) return hashed;
+  }
+  return sealed;
+}
 
 Result<Evidence> gather(int fd, const Question& question) {
   Evidence found;
@@ -51,14 +64,16 @@ Result<Evidence> gather(int fd, const Question& question) {
   } else {
     TRY_ASSIGN(found.digest, fsverity::compute(fd, question.parameters));
   }
-  found.signature = question.signature;
-  if (!found.signature) {
+  if (question.sidecar) {
+    found.signature = question.sidecar->signature;
+    found.claimed_kind = question.sidecar->kind;
+  } else {
     TRY_ASSIGN(found.signature, evidence::read_signature(fd));
   }
   if (!found.signature) return found;
   found.signer = crypto::describe_signer(*found.signature).value_or("");
-  if (!question.loaded.trust.signers.empty())
-    found.conclusion = evidence::conclude(found.digest, found.signature, question.loaded.trust);
+  if (question.loaded.trust.signers.empty()) return found;
+  TRY_ASSIGN(found.conclusion, match(fd, found, question.loaded.trust));
   return found;
 }
 
@@ -78,19 +93,23 @@ std::string size_text(const Bytes& signature) {
   return text;
 }
 
-std::string match_text(const std::optional<Conclusion>& conclusion) {
+std::string match_text(const std::optional<Conclusion>& conclusion, bool is_sealed) {
   if (!conclusion) return "unknown; name the signer with --cert";
   if (conclusion->reason == Reason::Signature) return "yes, by " + conclusion->rule;
+  if (conclusion->reason == Reason::ImaSignature)
+    return "yes, by " + conclusion->rule + ", of the IMA digest " + to_string(*conclusion->digest) +
+           (is_sealed ? ", which does not count: the file is sealed" : "");
   return "no: " + std::string(name_of(conclusion->reason));
 }
 
 void print_signature(const Evidence& found, const InspectOptions& options) {
   if (!found.signature) return print_field("signature:", "none");
   const std::string source = options.trust.signature.empty() ? evidence::signature_xattr : options.trust.signature;
-  print_field("signature:", source + ", " + size_text(*found.signature));
+  const bool claims_ima = found.claimed_kind == evidence::DigestKind::Ima;
+  print_field("signature:", source + ", " + size_text(*found.signature) + (claims_ima ? ", for the IMA digest" : ""));
   if (found.signer.empty()) return print_field("signed by:", "unreadable: not a detached PKCS#7 signature");
   print_field("signed by:", found.signer);
-  print_field("matches:", match_text(found.conclusion));
+  print_field("matches:", match_text(found.conclusion, found.is_sealed));
 }
 
 void print(const std::string& file, const Evidence& found, const InspectOptions& options) {
@@ -106,10 +125,13 @@ Json json_of_signature(const Evidence& found, const InspectOptions& options) {
   const bool is_xattr = options.trust.signature.empty();
   Json value = {{"source", is_xattr ? evidence::signature_xattr : options.trust.signature},
                 {"size", found.signature->size()}};
+  if (found.claimed_kind) value["claimed_digest_kind"] = name_of(*found.claimed_kind);
   value["signer"] = found.signer.empty() ? Json(nullptr) : Json(found.signer);
   if (!found.conclusion) return value;
-  value["matches"] = found.conclusion->reason == Reason::Signature;
+  value["matches"] = found.conclusion->verdict != evidence::Verdict::NoEvidence;
   value["reason"] = name_of(found.conclusion->reason);
+  value["digest_kind"] = name_of(found.conclusion->digest->kind);
+  value["digest"] = to_string(*found.conclusion->digest);
   if (!found.conclusion->rule.empty()) value["trusted_signer"] = found.conclusion->rule;
   return value;
 }
@@ -126,8 +148,9 @@ Json entry_of(const std::string& file, const Result<Evidence>& found, const Insp
 Result<Question> question_of(const InspectOptions& options) {
   Question question;
   TRY_ASSIGN(question.parameters, parameters_of(options.tree));
-  TRY_ASSIGN(question.signature, load_signature(options.trust, options.files.size()));
+  TRY_ASSIGN(question.sidecar, load_signature(options.trust, options.files.size()));
   TRY_ASSIGN(question.loaded, load_trust(options.trust));
+  question.loaded.trust.ima = true;  // to find what there is; whether it counts is for verify to say
   return question;
 }
 

@@ -13,6 +13,7 @@ namespace bpfgate::cli {
 namespace {
 
 using evidence::Conclusion;
+using evidence::DigestKind;
 using evidence::Reason;
 using evidence::Verdict;
 
@@ -20,11 +21,13 @@ struct VerifyOptions {
   BatchOptions batch;
   TreeOptions tree;
   TrustOptions trust;
+  bool ima = false;
   bool json = false;
 };
 
 // Everything one file is judged by.
 struct Question {
+  TreeOptions tree;  // of the seal to come; with --ima that is a plain one
   fsverity::Parameters parameters;
   LoadedTrust loaded;
   std::optional<Bytes> signature;
@@ -32,10 +35,14 @@ struct Question {
 
 struct Finding {
   Conclusion now;
-  std::optional<Conclusion> once_sealed;  // for a file that is not sealed
+  std::optional<Conclusion> once_sealed;  // for a file that is not sealed, and not accepted as it is
 };
 
 bool is_accepted(const Conclusion& conclusion) { return conclusion.verdict != Verdict::NoEvidence; }
+
+bool is_judged_by(DigestKind kind, const Conclusion& conclusion) {
+  return conclusion.digest && conclusion.digest->kind == kind;
+}
 
 Result<Conclusion> conclude_once_sealed(int fd, const Question& question) {
   TRY_ASSIGN(fsverity::Digest digest, fsverity::compute(fd, question.parameters));
@@ -47,7 +54,7 @@ Result<Conclusion> conclude_once_sealed(int fd, const Question& question) {
 Result<Finding> examine(int fd, const Question& question) {
   Finding finding;
   TRY_ASSIGN(finding.now, evidence::conclude(fd, question.loaded.trust, question.signature));
-  if (finding.now.reason != Reason::NotSealed) return finding;
+  if (is_judged_by(DigestKind::FsVerity, finding.now) || is_accepted(finding.now)) return finding;
   TRY_ASSIGN(finding.once_sealed, conclude_once_sealed(fd, question));
   return finding;
 }
@@ -61,7 +68,8 @@ Result<Finding> examine_file(const std::string& file, const Question& question) 
 
 std::string reason_text(const Conclusion& conclusion) {
   std::string text(name_of(conclusion.reason));
-  if (conclusion.reason == Reason::Signature) text += "-by-" + conclusion.rule;
+  if (conclusion.reason == Reason::Signature || conclusion.reason == Reason::ImaSignature)
+    text += "-by-" + conclusion.rule;
   return text;
 }
 
@@ -95,7 +103,9 @@ Json json_of_conclusion(const Conclusion& conclusion) {
                 {"verdict", name_of(conclusion.verdict)},
                 {"reason", name_of(conclusion.reason)}};
   if (!conclusion.rule.empty()) value["signer"] = conclusion.rule;
-  if (conclusion.digest) value["digest"] = to_string(*conclusion.digest);
+  if (!conclusion.digest) return value;
+  value["digest"] = to_string(*conclusion.digest);
+  value["digest_kind"] = name_of(conclusion.digest->kind);
   return value;
 }
 
@@ -108,15 +118,30 @@ Result<Question> question_of(const VerifyOptions& options, size_t file_count) {
   if (options.trust.certificates.empty() && options.trust.library_certificates.empty())
     return fail(ErrorKind::Usage, "no signer given", "name whom the host trusts with --cert or --library-cert");
   Question question;
-  TRY_ASSIGN(question.parameters, parameters_of(options.tree));
-  TRY_ASSIGN(question.signature, load_signature(options.trust, file_count));
+  if (!options.ima) question.tree = options.tree;
+  TRY_ASSIGN(question.parameters, parameters_of(question.tree));
+  TRY_ASSIGN(std::optional<sign::Sidecar> sidecar, load_signature(options.trust, file_count));
+  if (sidecar) question.signature = std::move(sidecar->signature);
   TRY_ASSIGN(question.loaded, load_trust(options.trust));
+  if (!options.ima) return question;
+  question.loaded.trust.ima = true;
+  TRY_ASSIGN(question.loaded.trust.ima_algorithm, ima_algorithm_of(options.tree));
   return question;
+}
+
+void print_weaker(size_t count) {
+  if (count == 0) return;
+  std::fflush(stdout);
+  std::fprintf(stderr,
+               "bpfgate: %zu %s proven by IMA, which is weaker than fs-verity: what is not sealed is not immutable\n"
+               "  sign with --digest fsverity, and seal with bpfgate seal\n",
+               count, count == 1 ? "file is" : "files are");
 }
 
 Result<int> run(const VerifyOptions& options) {
   TRY_ASSIGN(const std::vector<std::string> files, collect_files(options.batch));
   TRY_ASSIGN(const Question question, question_of(options, files.size()));
+  size_t by_ima = 0;
   const FileBatch<Finding> batch{
       .command = "verify",
       .work = [&](const std::string& file) { return examine_file(file, question); },
@@ -124,11 +149,14 @@ Result<int> run(const VerifyOptions& options) {
       .print =
           [&](const std::string& file, const Finding& finding) {
             if (!options.json) print_line(file, finding.now);
-            if (finding.once_sealed) print_prospect(file, *finding.once_sealed, options.tree);
+            if (finding.once_sealed) print_prospect(file, *finding.once_sealed, question.tree);
+            by_ima += is_accepted(finding.now) && is_judged_by(DigestKind::Ima, finding.now) ? 1 : 0;
           },
       .describe = describe,
   };
-  return run_batch(files, options.batch.jobs, options.json, batch);
+  TRY_ASSIGN(int status, run_batch(files, options.batch.jobs, options.json, batch));
+  print_weaker(by_ima);
+  return status;
 }
 
 }  // namespace
@@ -138,6 +166,7 @@ void setup_verify(CLI::App& app, int& status) {
   add_batch_options(app, options->batch);
   add_trust_options(app, options->trust);
   add_tree_options(app, options->tree);
+  app.add_flag("--ima", options->ima, "let IMA digests count for files that are not sealed, as a manifest may");
   app.add_flag("--json", options->json, "print one JSON object");
   app.callback([options, &status] {
     Result<int> done = run(*options);

@@ -45,12 +45,14 @@ Result<LoadedTrust> load_trust(const TrustOptions& options) {
   return loaded;
 }
 
-Result<std::optional<Bytes>> load_signature(const TrustOptions& options, size_t file_count) {
+Result<std::optional<sign::Sidecar>> load_signature(const TrustOptions& options, size_t file_count) {
   if (options.signature.empty()) return std::nullopt;
   if (file_count != 1)
     return fail(ErrorKind::Usage, "--signature belongs to one file, not to " + std::to_string(file_count));
-  TRY_ASSIGN(Bytes signature, read_file(options.signature, max_signature_file_size));
-  return std::optional<Bytes>(std::move(signature));
+  TRY_ASSIGN(Bytes content, read_file(options.signature, max_signature_file_size));
+  Result<sign::Sidecar> sidecar = sign::parse_sidecar(content);
+  if (!sidecar) return Failure(std::move(sidecar).error().within(options.signature));
+  return std::optional<sign::Sidecar>(std::move(*sidecar));
 }
 
 }  // namespace bpfgate::cli

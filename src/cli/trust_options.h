@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "evidence/evidence.h"
+#include "sign/sign.h"
 
 namespace bpfgate::cli {
 
@@ -34,6 +35,6 @@ Result<LoadedTrust> load_trust(const TrustOptions& options);
 
 // The detached signature; nullopt when none was named. It can belong to one file only, so with any other `file_count`
 // it is ErrorKind::Usage.
-Result<std::optional<Bytes>> load_signature(const TrustOptions& options, size_t file_count);
+Result<std::optional<sign::Sidecar>> load_signature(const TrustOptions& options, size_t file_count);
 
 }  // namespace bpfgate::cli

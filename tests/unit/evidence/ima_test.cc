@@ -95,7 +95,7 @@ TEST_CASE_METHOD(Fixture, "a library's IMA signature makes a library, never a lo
 
 TEST_CASE_METHOD(Fixture, "unless the policy lets IMA count, nothing of it does") {
   Bytes signature = ima_signature("loader");
-  trust.digests.push_back({digest(), Role::Loader, "full"});
+  trust.digests.push_back({digest(), Role::Loader, {"full"}});
   trust.ima = false;
   check_refused(judge(signature), Reason::NotSealed);
   CHECK(judge(signature).digest == std::nullopt);
@@ -105,7 +105,7 @@ TEST_CASE_METHOD(Fixture, "unless the policy lets IMA count, nothing of it does"
 }
 
 TEST_CASE_METHOD(Fixture, "a listed IMA digest decides before any signature") {
-  trust.digests.push_back({digest(), Role::Loader, "inspect"});
+  trust.digests.push_back({digest(), Role::Loader, {"inspect"}});
   for (const std::optional<Bytes>& signature :
        {std::optional<Bytes>(), std::optional<Bytes>(ima_signature("library"))}) {
     Conclusion conclusion = judge(signature);
@@ -119,16 +119,16 @@ TEST_CASE_METHOD(Fixture, "a listed IMA digest decides before any signature") {
 TEST_CASE_METHOD(Fixture, "a sealed file is never judged by IMA") {
   // What is known of a sealed file is its fs-verity digest; whatever IMA would say of it, nobody asks.
   fsverity::Digest sealed = fsverity::compute(bench / "file", {}).value();
-  trust.digests.push_back({digest(), Role::Loader, "full"});
+  trust.digests.push_back({digest(), Role::Loader, {"full"}});
   check_refused(conclude(sealed, ima_signature("loader"), trust), Reason::SignatureMismatch);
   check_refused(conclude(sealed, std::nullopt, trust), Reason::NoSignature);
 }
 
 TEST_CASE_METHOD(Fixture, "a digest is listed for its own kind only, though the bytes be the same") {
   ima::Digest hashed = digest();
-  trust.digests.push_back({fsverity::Digest{fsverity::Algorithm::Sha256, hashed.value}, Role::Loader, "full"});
+  trust.digests.push_back({fsverity::Digest{fsverity::Algorithm::Sha256, hashed.value}, Role::Loader, {"full"}});
   check_refused(judge(std::nullopt), Reason::NoSignature);
-  trust.digests = {{hashed, Role::Loader, "full"}};
+  trust.digests = {{hashed, Role::Loader, {"full"}}};
   check_refused(conclude(fsverity::Digest{fsverity::Algorithm::Sha256, hashed.value}, std::nullopt, trust),
                 Reason::NoSignature);
 }

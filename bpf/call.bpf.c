@@ -210,8 +210,8 @@ static __always_inline int decide_on_link(__u32 id)
 	return 0;
 }
 
-/* Everything but the fast path: other threads than the leader, judging what has not been judged under this policy, grants
- * that ask for more than the command, the default grant, and saying no.
+/* Everything but the fast path: other threads than the leader, judging what has not been judged under this policy,
+ * grants that ask for more than the command, the default grant, and saying no.
  */
 static __noinline int decide_slowly(__u32 command, union bpf_attr *attr)
 {

@@ -30,8 +30,8 @@
 #define GATE_MAX_GUARDED 256
 #define GATE_MAX_HELPERS 256
 #define GATE_MAX_FUNCTIONS 65536 /* kfuncs and attach targets of all grants of a policy */
-#define GATE_MAX_IDS 16	      /* users, or groups, of one grant's condition */
-#define GATE_MAX_CGROUPS 8    /* of one grant's condition */
+#define GATE_MAX_IDS 16	/* users, or groups, of one grant's condition */
+#define GATE_MAX_CGROUPS 8	   /* of one grant's condition */
 #define GATE_CGROUP_LEVELS 8
 #define GATE_EVENT_KFUNCS 16
 
@@ -196,7 +196,8 @@ struct gate_grant {
 	char name[GATE_NAME_SIZE];
 };
 
-/* Map `cgroups`, index (bank * GATE_MAX_GRANTS + grant) * GATE_MAX_CGROUPS + i: a path, level by level from below the root.
+/* Map `cgroups`, index (bank * GATE_MAX_GRANTS + grant) * GATE_MAX_CGROUPS + i: a path, level by level from below the
+ * root.
  */
 struct gate_cgroup {
 	__u32 levels; /* 1 to GATE_CGROUP_LEVELS */
@@ -283,11 +284,11 @@ struct gate_event {
 	__u32 verdict;    /* enum gate_verdict of the process's file */
 	__u32 reason;     /* enum gate_reason */
 	__u32 flags;	     /* GATE_EVENT_PRE_EXISTING */
-	__u32 map_type;    /* enum bpf_map_type for BPF_MAP_CREATE, else GATE_NO_MAP_TYPE */
+	__u32 map_type;	/* enum bpf_map_type for BPF_MAP_CREATE, else GATE_NO_MAP_TYPE */
 	__u32 attach_type; /* enum bpf_attach_type where there is one, else GATE_NO_ATTACH_TYPE */
 	__u32 target;      /* of BPF_PROG_LOAD: BTF id of what the program is to be attached to, or 0 */
-	/* Of programs whose instructions were looked at: the helpers they call, bit N is helper N; and the first of their
-	 * kfuncs, by id in the kernel's BTF.
+	/* Of programs whose instructions were looked at: the helpers they call, bit N is helper N; and the first of
+	 * their kfuncs, by id in the kernel's BTF.
 	 */
 	__u64 helpers[GATE_MAX_HELPERS / 64];
 	__u32 kfuncs[GATE_EVENT_KFUNCS];

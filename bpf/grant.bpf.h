@@ -201,8 +201,8 @@ static __always_inline bool is_among_initial_users(struct task_struct *task)
 	return level == 0;
 }
 
-/* Asked at each call: a process may change its user, and be moved. Global, so that it is verified once, not wherever it is
- * called; likewise below.
+/* Asked at each call: a process may change its user, and be moved. Global, so that it is verified once, not wherever it
+ * is called; likewise below.
  */
 __noinline int meets_condition(__u64 generation, __u32 grant)
 {

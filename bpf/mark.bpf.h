@@ -23,7 +23,7 @@ enum gate_image {
 
 struct gate_mark {
 	__u64 generation; /* of the policy that `commands` and `grants` are of */
-	__u64 commands;	  /* allowed whatever the call is about; the others are asked about: grant.bpf.h */
+	__u64 commands;	/* allowed whatever the call is about; the others are asked about: grant.bpf.h */
 	__u64 grants;
 	__u64 image;	     /* tells images apart; 0 for those older than the gate */
 	__u64 owner_image;

@@ -14,9 +14,9 @@ struct {
 struct gate_call {
 	__u32 command;
 	__u32 program_type; /* or GATE_NO_PROGRAM_TYPE */
-	__u32 map_type;	    /* or GATE_NO_MAP_TYPE */
+	__u32 map_type;	/* or GATE_NO_MAP_TYPE */
 	__u32 attach_type;  /* or GATE_NO_ATTACH_TYPE */
-	__u32 target;	    /* BTF id in the kernel, or 0 */
+	__u32 target;     /* BTF id in the kernel, or 0 */
 	bool looks_at_code; /* the program is at hand, and what it calls is known */
 };
 
@@ -26,7 +26,7 @@ struct gate_facts {
 	__u32 reason;
 	__u32 grant; /* the one that came closest */
 	__u32 flags;
-	const struct gate_call *call;	/* or NULL */
+	const struct gate_call *call; /* or NULL */
 	const struct gate_usage *usage; /* of a program that is loaded, or NULL */
 	bool without_path; /* the hook runs under a lock that finding the path would take */
 };

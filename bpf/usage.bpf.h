@@ -15,7 +15,7 @@
 
 struct gate_usage {
 	__u64 helpers[GATE_MAX_HELPERS / 64]; /* bit N is helper N */
-	__u32 kfuncs[GATE_EVENT_KFUNCS];      /* the first of them, by id */
+	__u32 kfuncs[GATE_EVENT_KFUNCS];	 /* the first of them, by id */
 	__u32 kfunc_count;
 	__u32 denied;
 	__u64 code; /* address */
@@ -104,7 +104,8 @@ static __always_inline void look_at(struct gate_look *look, __u64 instruction)
 		return;
 	if (look->collects) {
 		note_kfunc(usage, instruction);
-	} else if (has_function(look->generation, look->grant, GATE_KFUNC, immediate_of(instruction)) != look->only_listed) {
+	} else if (has_function(look->generation, look->grant, GATE_KFUNC, immediate_of(instruction)) !=
+		   look->only_listed) {
 		usage->denied = immediate_of(instruction);
 		look->refused = 1;
 	}
@@ -157,8 +158,7 @@ static __noinline int collect_usage(struct gate_usage *usage, __u64 program)
 
 static __always_inline bool allows_kfuncs(__u64 generation, __u32 grant, bool only_listed, struct gate_usage *usage)
 {
-	struct gate_look look = {
-		.usage = usage, .generation = generation, .grant = grant, .only_listed = only_listed};
+	struct gate_look look = {.usage = usage, .generation = generation, .grant = grant, .only_listed = only_listed};
 
 	look_at_all(&look);
 	return !look.refused;

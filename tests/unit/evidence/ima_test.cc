@@ -19,7 +19,7 @@ struct Fixture {
   crypto::Certificate loader = make("loader");
   crypto::Certificate library = make("library");
   Trust trust{
-      .signers = {{"loaders", Role::Loader, &loader, "full"}, {"libraries", Role::Library, &library, "ignored"}},
+      .signers = {{"loaders", Role::Loader, &loader, {"full"}}, {"libraries", Role::Library, &library, {"ignored"}}},
       .digests = {},
       .ima = true};
 

@@ -132,7 +132,7 @@ TEST_CASE("a default grant of everything locks nobody out of bpf(2), but this pr
   REQUIRE(locked_out);
   REQUIRE(locked_out->size() == 1);
   CHECK(locked_out->front().pid == 0);
-  CHECK(locked_out->front().reason == "its grant \"full\" is not \"admin\"");
+  CHECK(locked_out->front().reason == "not-sealed");
 }
 
 TEST_CASE("a signer of manifests gets a record of its own, and is not asked about files") {

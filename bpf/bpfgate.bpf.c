@@ -3,5 +3,6 @@
 #include "gate.bpf.c"
 #include "call.bpf.c"
 #include "guard.bpf.c"
+#include "marks.bpf.c"
 
 char bpfgate_license[] SEC("license") = "Dual MIT/GPL";

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * What proves a file: its fs-verity digest, listed in the policy, or signed (PKCS#7 in the xattr user.bpf_prog_sig) by
- * somebody the policy trusts. judge() is the only function that concludes; everything it cannot establish is "no
- * evidence" or "unknown", never a verdict that allows. src/evidence is its twin in user space.
+ * somebody the policy trusts; where the policy says so, the IMA digest of a file that is not sealed. judge() is the
+ * only function that concludes; everything it cannot establish is "no evidence" or "unknown", never a verdict that
+ * allows. src/evidence is its twin in user space.
  */
 #ifndef BPFGATE_EVIDENCE_BPF_H
 #define BPFGATE_EVIDENCE_BPF_H
@@ -21,8 +22,9 @@ const volatile __u32 scratch_steps = GATE_SCRATCH_STEPS;
 const volatile bool keep_verdicts = false;
 
 /*
- * What fs-verity signatures sign: struct fsverity_formatted_digest of include/uapi/linux/fsverity.h. The kfunc writes
- * algorithm and size in native order, which is the signed little-endian order on every machine bpfgate supports.
+ * What signatures sign: struct fsverity_formatted_digest of include/uapi/linux/fsverity.h; for IMA digests the same
+ * with "IMAfile" and a zero for the magic. The kfunc writes algorithm and size in native order, which is the signed
+ * little-endian order on every machine bpfgate supports.
  */
 struct gate_message {
 	char magic[8];
@@ -116,8 +118,46 @@ static __always_inline void conclude_role(struct gate_judgement *judgement, __u3
 	bpf_loop(GATE_MAX_GRANTS, add_grant, judgement, 0);
 }
 
+/*
+ * Where the content read now is what is executed later, as far as IMA can say that at all: not on overlayfs, whose file
+ * is not the one that is mapped, and not where the kernel itself says that it cannot vouch for the content (FUSE).
+ */
+static __always_inline bool can_be_hashed(struct file *file)
+{
+	struct super_block *sb = file->f_inode->i_sb;
+
+	return sb->s_magic != OVERLAYFS_SUPER_MAGIC && !(sb->s_iflags & SB_I_IMA_UNVERIFIABLE_SIGNATURE);
+}
+
+/* What IMA computes, in the one algorithm that it is set to. */
+static __always_inline bool measure_by_ima(struct file *file, struct gate_digest *digest,
+					   struct gate_judgement *judgement)
+{
+	long algorithm;
+
+	__builtin_memset(digest, 0, sizeof(*digest));
+	if (!can_be_hashed(file))
+		return false;
+	algorithm = bpf_ima_file_hash(file, digest->value, sizeof(digest->value));
+	if (algorithm < 0)
+		return false;
+	digest->algorithm = GATE_DIGEST_IMA | algorithm;
+	if (algorithm == HASH_ALGO_SHA256)
+		digest->size = 32;
+	else if (algorithm == HASH_ALGO_SHA384)
+		digest->size = 48;
+	else if (algorithm == HASH_ALGO_SHA512)
+		digest->size = 64;
+	if (digest->size)
+		return true;
+	conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_DIGEST_UNKNOWN);
+	__builtin_memset(digest, 0, sizeof(*digest));
+	return false;
+}
+
 /* Fills message->digest; false when there is none that could be evidence. */
-static __always_inline bool measure(struct file *file, struct gate_message *message, struct gate_judgement *judgement)
+static __always_inline bool measure(struct file *file, struct gate_message *message, struct gate_policy *policy,
+				    struct gate_judgement *judgement)
 {
 	struct gate_digest *digest = &message->digest;
 	struct bpf_dynptr target;
@@ -131,7 +171,7 @@ static __always_inline bool measure(struct file *file, struct gate_message *mess
 	err = bpf_get_fsverity_digest(file, &target);
 	if (err < 0) {
 		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_NOT_SEALED);
-		return false;
+		return policy->flags & GATE_POLICY_IMA && measure_by_ima(file, digest, judgement);
 	}
 	/* Kernels up to 6.18 truncate a digest that does not fit and still state its full size. Check both, always. */
 	if ((digest->algorithm == FS_VERITY_HASH_ALG_SHA256 && digest->size == 32) ||
@@ -152,6 +192,11 @@ static __always_inline bool same_digest(const struct gate_digest *a, const struc
 	return difference == 0;
 }
 
+static __always_inline bool is_ima(const struct gate_digest *digest)
+{
+	return digest->algorithm & GATE_DIGEST_IMA;
+}
+
 static __always_inline bool is_listed(const struct gate_digest *digest, struct gate_judgement *judgement)
 {
 	struct gate_digest_key key = {.bank = bank_of(judgement->generation)};
@@ -161,7 +206,8 @@ static __always_inline bool is_listed(const struct gate_digest *digest, struct g
 	listed = bpf_map_lookup_elem(&digests, &key);
 	if (!listed)
 		return false;
-	conclude_role(judgement, listed->role, listed->grants, GATE_REASON_LISTED_DIGEST);
+	conclude_role(judgement, listed->role, listed->grants,
+		      is_ima(digest) ? GATE_REASON_LISTED_IMA_DIGEST : GATE_REASON_LISTED_DIGEST);
 	return true;
 }
 
@@ -261,6 +307,8 @@ static __always_inline int verify_with(__s32 keyring, struct gate_message *messa
 	__u32 size = sizeof(*message) - GATE_MAX_DIGEST + 32;
 	int err;
 
+	if (message->digest.size == 48)
+		size = sizeof(*message) - GATE_MAX_DIGEST + 48;
 	if (message->digest.size == GATE_MAX_DIGEST)
 		size = sizeof(*message);
 	if (length == 0 || length > GATE_MAX_SIGNATURE)
@@ -297,6 +345,7 @@ struct gate_verification {
 	struct gate_scratch *slot;
 	struct gate_judgement *judgement;
 	__u32 reason;
+	__u32 good; /* the reason where one has signed it */
 };
 
 static long try_signer(__u64 index, struct gate_verification *verification)
@@ -309,7 +358,7 @@ static long try_signer(__u64 index, struct gate_verification *verification)
 		return 1;
 	err = verify_with(signer->keyring, verification->message, verification->slot);
 	if (err == 0) {
-		conclude_role(judgement, signer->role, signer->grants, GATE_REASON_SIGNATURE);
+		conclude_role(judgement, signer->role, signer->grants, verification->good);
 		return 1;
 	}
 	verification->reason = reason_of_failure(err, verification->reason);
@@ -327,11 +376,20 @@ static __always_inline void verify_signature(struct gate_message *message, struc
 		.slot = slot,
 		.judgement = judgement,
 		.reason = GATE_REASON_SIGNATURE_UNTRUSTED,
+		.good = GATE_REASON_SIGNATURE,
 	};
+	__u16 algorithm = message->digest.algorithm;
 
 	count(verified);
 	conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_SIGNATURE_UNTRUSTED);
+	__builtin_memcpy(message->magic, "FSVerity", 8);
+	if (is_ima(&message->digest)) {
+		__builtin_memcpy(message->magic, "IMAfile", 8);
+		message->digest.algorithm &= ~GATE_DIGEST_IMA;
+		verification.good = GATE_REASON_IMA_SIGNATURE;
+	}
 	bpf_loop(policy->signer_count, try_signer, &verification, 0);
+	message->digest.algorithm = algorithm;
 }
 
 static __always_inline bool kept_verdict(struct gate_kept_verdict *kept, struct gate_judgement *judgement)
@@ -389,7 +447,8 @@ static __always_inline void judge_signature(struct file *file, struct gate_works
 	struct gate_scratch *slot;
 	__u64 changes = 0;
 
-	if (keep_verdicts)
+	/* What is not sealed may have other content the next time. */
+	if (keep_verdicts && !is_ima(&workspace->message.digest))
 		kept = bpf_inode_storage_get(&verdicts, file->f_inode, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (kept && kept_verdict(kept, judgement))
 		return;
@@ -421,9 +480,8 @@ static __noinline int judge_once(struct file *file, struct gate_workspace *works
 	judgement->generation = READ_ONCE(active_generation);
 	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
 	policy = policy_of(judgement->generation);
-	if (!policy || !measure(file, message, judgement))
+	if (!policy || !measure(file, message, policy, judgement))
 		return 0;
-	__builtin_memcpy(message->magic, "FSVerity", 8);
 	if (is_listed(&message->digest, judgement))
 		return 0;
 	judge_signature(file, workspace, policy, judgement);

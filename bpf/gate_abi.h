@@ -30,7 +30,7 @@
 #define GATE_MAX_GUARDED 256
 #define GATE_MAX_HELPERS 256
 #define GATE_MAX_FUNCTIONS 65536 /* kfuncs and attach targets of all grants of a policy */
-#define GATE_MAX_IDS 16	/* users, or groups, of one grant's condition */
+#define GATE_MAX_IDS 16 /* users, or groups, of one grant's condition */
 #define GATE_MAX_CGROUPS 8	   /* of one grant's condition */
 #define GATE_CGROUP_LEVELS 8
 #define GATE_EVENT_KFUNCS 16
@@ -50,6 +50,19 @@ enum gate_role {
 	GATE_ROLE_LIBRARY = 2,
 };
 
+/* What a process is to the gate. */
+enum gate_image {
+	/* Zero, because storage starts so: the process image is older than the gate and has not been judged. */
+	GATE_IMAGE_INHERITED = 0,
+	/*
+	 * Started from a file whose digest is in the mark, and watched since. What it may do holds under one generation
+	 * only; under any other it is judged again, by the digest.
+	 */
+	GATE_IMAGE_WATCHED = 1,
+	/* Judged at exec, and found without evidence. Not watched, so never judged again: only exec changes it. */
+	GATE_IMAGE_UNPROVEN = 2,
+};
+
 /* What the gate concluded about a file. */
 enum gate_verdict {
 	GATE_VERDICT_UNSET = 0,
@@ -65,6 +78,8 @@ enum gate_reason {
 	/* evidence */
 	GATE_REASON_LISTED_DIGEST = 1,
 	GATE_REASON_SIGNATURE = 2,
+	GATE_REASON_LISTED_IMA_DIGEST = 3, /* a file that is not sealed: see GATE_POLICY_IMA */
+	GATE_REASON_IMA_SIGNATURE = 4,
 	/* no evidence */
 	GATE_REASON_NOT_SEALED = 16,
 	GATE_REASON_NO_SIGNATURE = 17,
@@ -125,9 +140,14 @@ enum gate_event_kind {
 #define GATE_NO_MAP_TYPE 0xffffffffU
 #define GATE_NO_ATTACH_TYPE 0xffffffffU
 
-/* fs-verity digest as bpf_get_fsverity_digest() writes it: struct fsverity_digest with room for the largest. */
+/*
+ * fs-verity digest as bpf_get_fsverity_digest() writes it: struct fsverity_digest with room for the largest. Or an IMA
+ * digest, whose algorithm is GATE_DIGEST_IMA with HASH_ALGO_* (include/uapi/linux/hash_info.h): the flag keeps the two
+ * apart wherever digests are compared, and is taken off where one is signed.
+ */
+#define GATE_DIGEST_IMA 0x100
 struct gate_digest {
-	__u16 algorithm; /* FS_VERITY_HASH_ALG_*, native byte order */
+	__u16 algorithm; /* FS_VERITY_HASH_ALG_* or the above, native byte order */
 	__u16 size;	    /* bytes used of value */
 	__u8 value[GATE_MAX_DIGEST]; /* the rest is zero */
 };
@@ -139,6 +159,9 @@ struct gate_about {
 	__u8 build_hash[GATE_HASH_SIZE]; /* SHA-256 of the BPF object */
 };
 
+/* IMA digests count for files that are not sealed. */
+#define GATE_POLICY_IMA 1U
+
 /* One per bank, in map `policies`. */
 struct gate_policy {
 	__u64 generation; /* must equal the generation that selected the bank */
@@ -149,7 +172,7 @@ struct gate_policy {
 	__u32 grant_count;
 	__u32 digest_count;
 	__u32 authority_count;
-	__u32 reserved;
+	__u32 flags; /* GATE_POLICY_* */
 	__u8 hash[GATE_HASH_SIZE]; /* SHA-256 of the manifest's canonical text */
 	char name[GATE_NAME_SIZE];
 };
@@ -271,6 +294,20 @@ struct gate_counters {
 	__u64 scratch_exhausted;
 };
 
+/* What program `gate_marks` writes for each process that has been judged, or may have been: one record, no separators.
+ */
+struct gate_mark_record {
+	__u64 generation; /* of the policy that `grants` is of */
+	__u64 grants;   /* bit N is grant N of the bank */
+	__u64 image;    /* 0: older than the gate */
+	__u32 tgid;
+	__u32 state;   /* enum gate_image */
+	__u32 verdict; /* enum gate_verdict */
+	__u32 reason;  /* enum gate_reason */
+	__u32 taint;   /* enum gate_reason, or 0 */
+	__u32 flags;   /* GATE_GRANT_* */
+};
+
 /* Record of ring buffer `events`. */
 struct gate_event {
 	__u64 time;	    /* ns, CLOCK_BOOTTIME */
@@ -284,7 +321,7 @@ struct gate_event {
 	__u32 verdict;    /* enum gate_verdict of the process's file */
 	__u32 reason;     /* enum gate_reason */
 	__u32 flags;	     /* GATE_EVENT_PRE_EXISTING */
-	__u32 map_type;	/* enum bpf_map_type for BPF_MAP_CREATE, else GATE_NO_MAP_TYPE */
+	__u32 map_type; /* enum bpf_map_type for BPF_MAP_CREATE, else GATE_NO_MAP_TYPE */
 	__u32 attach_type; /* enum bpf_attach_type where there is one, else GATE_NO_ATTACH_TYPE */
 	__u32 target;      /* of BPF_PROG_LOAD: BTF id of what the program is to be attached to, or 0 */
 	/* Of programs whose instructions were looked at: the helpers they call, bit N is helper N; and the first of
@@ -316,6 +353,7 @@ GATE_ASSERT_SIZE(gate_authority, 8264);
 GATE_ASSERT_SIZE(gate_object, 16);
 GATE_ASSERT_SIZE(gate_counters, 64);
 GATE_ASSERT_SIZE(gate_event, 1272);
+GATE_ASSERT_SIZE(gate_mark_record, 48);
 #ifdef __cplusplus
 #undef _Static_assert
 #endif

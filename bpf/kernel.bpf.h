@@ -44,6 +44,8 @@
 #define PR_SET_MM_MAP 14
 #define FS_VERITY_HASH_ALG_SHA256 1
 #define FS_VERITY_HASH_ALG_SHA512 2
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630 /* include/uapi/linux/magic.h */
+#define SB_I_IMA_UNVERIFIABLE_SIGNATURE 0x20 /* include/linux/fs.h */
 
 /* fs/bpf_fs_kfuncs.c, fs/verity/measure.c: 6.8; the task's executable and d_path: 6.12 */
 extern int bpf_get_fsverity_digest(struct file *file, struct bpf_dynptr *digest_p) __ksym __weak;

@@ -9,21 +9,9 @@
 #include "evidence.bpf.h"
 #include "report.bpf.h"
 
-enum gate_image {
-	/* Zero, because storage starts so: the process image is older than the gate and has not been judged. */
-	GATE_IMAGE_INHERITED = 0,
-	/*
-	 * Started from a sealed file whose digest is in the mark, and watched since. What it may do holds under
-	 * `generation` only; under any other it is judged again, by the digest.
-	 */
-	GATE_IMAGE_WATCHED = 1,
-	/* Judged at exec, and found without evidence. Not watched, so never judged again: only exec changes it. */
-	GATE_IMAGE_UNPROVEN = 2,
-};
-
 struct gate_mark {
 	__u64 generation; /* of the policy that `commands` and `grants` are of */
-	__u64 commands;	/* allowed whatever the call is about; the others are asked about: grant.bpf.h */
+	__u64 commands; /* allowed whatever the call is about; the others are asked about: grant.bpf.h */
 	__u64 grants;
 	__u64 image;	     /* tells images apart; 0 for those older than the gate */
 	__u64 owner_image;

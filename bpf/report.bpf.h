@@ -14,7 +14,7 @@ struct {
 struct gate_call {
 	__u32 command;
 	__u32 program_type; /* or GATE_NO_PROGRAM_TYPE */
-	__u32 map_type;	/* or GATE_NO_MAP_TYPE */
+	__u32 map_type; /* or GATE_NO_MAP_TYPE */
 	__u32 attach_type;  /* or GATE_NO_ATTACH_TYPE */
 	__u32 target;     /* BTF id in the kernel, or 0 */
 	bool looks_at_code; /* the program is at hand, and what it calls is known */

@@ -40,6 +40,7 @@ void setup_manifest(CLI::App& app, int& status);
 void setup_gate(CLI::App& app, int& status);
 void setup_doctor(CLI::App& app, int& status);
 void setup_events(CLI::App& app, int& status);
+void setup_explain(CLI::App& app, int& status);
 void setup_completion(CLI::App& app, int& status);
 
 }  // namespace bpfgate::cli

@@ -18,6 +18,7 @@ constexpr Command commands[] = {
     {"manifest", "check and sign manifests", setup_manifest},
     {"gate", "load, update and unload the gate in the kernel", setup_gate},
     {"doctor", "say what could undo the gate on this host", setup_doctor},
+    {"explain", "say why a file or a process may do what", setup_explain},
     {"events", "show what the gate refused", setup_events},
     {"completion", "print a shell's completion script", setup_completion},
 };

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "evidence/evidence.h"
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include <functional>
 
 #include "base/io.h"
@@ -85,11 +88,21 @@ Result<Conclusion> judge(const Digest& digest, const SignatureReader& read_signa
   return judge_signature(*signature, digest, trust);
 }
 
+// Where what is read is what is executed: not on overlayfs, nor where a process of the user's supplies the content. The
+// gate goes by the kernel's own marks of such file systems, of which FUSE is the one there is.
+Result<bool> can_be_hashed(int fd) {
+  struct statfs file_system = {};
+  if (::fstatfs(fd, &file_system) != 0) return fail_errno("statfs");
+  return file_system.f_type != OVERLAYFS_SUPER_MAGIC && file_system.f_type != FUSE_SUPER_MAGIC;
+}
+
 // The digest that counts: fs-verity's or, where there is none and the policy lets it, IMA's.
 Result<std::optional<Digest>> digest_to_judge(int fd, const Trust& trust) {
   TRY_ASSIGN(std::optional<fsverity::Digest> measured, fsverity::measure(fd));
   if (measured) return std::optional<Digest>(*measured);
   if (!trust.ima) return std::nullopt;
+  TRY_ASSIGN(bool is_usable, can_be_hashed(fd));
+  if (!is_usable) return std::nullopt;
   TRY_ASSIGN(ima::Digest hashed, ima::compute(fd, trust.ima_algorithm));
   return std::optional<Digest>(hashed);
 }

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 
+#include <cstring>
 #include <optional>
 
 namespace bpfgate::gate {
@@ -115,6 +116,11 @@ Result<std::vector<gate_authority>> authorities_of(const PolicyMaps& maps, uint6
     authorities.push_back(authority);
   }
   return authorities;
+}
+
+Result<std::string> grant_name(const PolicyMaps& maps, uint64_t generation, uint32_t grant) {
+  TRY_ASSIGN(gate_grant record, get<gate_grant>(maps.grants, "grants", bank_of(generation) * GATE_MAX_GRANTS + grant));
+  return std::string(record.name, ::strnlen(record.name, sizeof(record.name)));
 }
 
 Result<std::vector<keyring::Serial>> keyrings_of(const PolicyMaps& maps, uint64_t generation) {

@@ -37,6 +37,9 @@ Result<> set_mode(const PolicyMaps& maps, uint64_t generation, uint32_t mode);
 // Who may sign manifests, by the policy of `generation`.
 Result<std::vector<gate_authority>> authorities_of(const PolicyMaps& maps, uint64_t generation);
 
+// The name of grant `grant` of the policy of `generation`.
+Result<std::string> grant_name(const PolicyMaps& maps, uint64_t generation, uint32_t grant);
+
 // The keyrings that the policy of `generation` verifies with.
 Result<std::vector<keyring::Serial>> keyrings_of(const PolicyMaps& maps, uint64_t generation);
 

@@ -36,6 +36,8 @@ constexpr Reason reasons[] = {
     {GATE_REASON_UNSET, "none", "no reason is known"},
     {GATE_REASON_LISTED_DIGEST, "listed-digest", "its digest is listed"},
     {GATE_REASON_SIGNATURE, "signature", "a trusted signer has signed it"},
+    {GATE_REASON_LISTED_IMA_DIGEST, "listed-ima-digest", "its IMA digest is listed"},
+    {GATE_REASON_IMA_SIGNATURE, "ima-signature", "a trusted signer has signed its IMA digest"},
     {GATE_REASON_NOT_SEALED, "not-sealed", "its file is not sealed with fs-verity"},
     {GATE_REASON_NO_SIGNATURE, "no-signature", "its file is sealed, but not signed"},
     {GATE_REASON_SIGNATURE_TOO_LARGE, "signature-too-large", "the signature of its file is too large"},

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdarg>
@@ -39,13 +40,21 @@ Failure libbpf_failure(const std::string& what) {
       Error{ErrorKind::Failed, what + ": " + detail, "Run it with --verbose to see the verifier's log.", code});
 }
 
-void configure(gate_skeleton& skeleton, const Kernel& kernel, const LoadOptions& options) {
+// Process 1 of the host is in the host's; in a container this program has no business.
+Result<uint32_t> initial_network() {
+  struct stat network = {};
+  if (::stat("/proc/1/ns/net", &network) != 0) return fail_errno("read /proc/1/ns/net");
+  return static_cast<uint32_t>(network.st_ino);
+}
+
+Result<> configure(gate_skeleton& skeleton, const Kernel& kernel, const LoadOptions& options) {
+  TRY_ASSIGN(skeleton.rodata->initial_network, initial_network());
   skeleton.rodata->keep_verdicts = kernel.has_post_xattr_hooks;
-  skeleton.rodata->initial_network = kernel.initial_network;
   if (options.scratch_slots != 0) skeleton.rodata->scratch_slots = options.scratch_slots;
   if (options.scratch_steps != 0) skeleton.rodata->scratch_steps = options.scratch_steps;
   Bytes hash = build_hash();
   std::copy(hash.begin(), hash.end(), skeleton.rodata_about->about.build_hash);
+  return {};
 }
 
 // Whoever maps these keeps a hand on them without a descriptor that could be found. Nobody needs to.
@@ -81,7 +90,7 @@ std::vector<std::string> programs_for(const Kernel& kernel) {
     programs.emplace_back("gate_post_removexattr");
   }
   for (const char* name : {"gate_mmap", "gate_mprotect", "gate_ptrace", "gate_traceme", "gate_prctl", "gate_forked",
-                           "gate_fork", "gate_exec", "gate_exec_done"})
+                           "gate_fork", "gate_exec", "gate_exec_done", marks_program})
     programs.emplace_back(name);
   programs.emplace_back(kernel.bpf_hook_has_kernel_argument ? "gate_bpf" : "gate_bpf_3");
   return programs;
@@ -108,7 +117,7 @@ Result<Object> Object::load(const Kernel& kernel, const LoadOptions& options) {
   libbpf_set_print(on_libbpf_message);
   std::unique_ptr<gate_skeleton, Deleter> skeleton(gate_skeleton__open());
   if (!skeleton) return libbpf_failure("open the BPF object");
-  configure(*skeleton, kernel, options);
+  TRY(configure(*skeleton, kernel, options));
   if (bpf_map__set_max_entries(skeleton->maps.scratch, skeleton->rodata->scratch_slots) != 0)
     return libbpf_failure("size map scratch");
   TRY(choose_programs(skeleton->obj, kernel));

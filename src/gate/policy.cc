@@ -130,7 +130,7 @@ gate_signer signer_record(const manifest::Manifest& manifest, const manifest::Si
 std::pair<gate_digest, gate_listed_digest> digest_record(const manifest::Manifest& manifest,
                                                          const manifest::ListedDigest& listed) {
   gate_digest digest = {};
-  digest.algorithm = listed.algorithm;
+  digest.algorithm = listed.algorithm | (listed.kind == manifest::DigestKind::Ima ? GATE_DIGEST_IMA : 0);
   digest.size = static_cast<uint16_t>(listed.digest.size());
   std::copy(listed.digest.begin(), listed.digest.end(), digest.value);
   gate_listed_digest value = {};
@@ -142,6 +142,7 @@ std::pair<gate_digest, gate_listed_digest> digest_record(const manifest::Manifes
 gate_policy header_of(const manifest::Manifest& manifest) {
   gate_policy header = {};
   header.sequence = manifest.sequence;
+  header.flags = manifest.evidence.ima ? GATE_POLICY_IMA : 0U;
   header.mode = mode_number(manifest.mode);
   header.default_grants = grant_set(manifest, manifest.default_grants);
   header.grant_count = static_cast<uint32_t>(manifest.grants.size());
@@ -154,6 +155,12 @@ gate_policy header_of(const manifest::Manifest& manifest) {
 
 evidence::Role offline_role(Role role) {
   return role == Role::Loader ? evidence::Role::Loader : evidence::Role::Library;
+}
+
+evidence::Digest offline_digest(const manifest::ListedDigest& listed) {
+  if (listed.kind == manifest::DigestKind::Ima)
+    return ima::Digest{static_cast<ima::Algorithm>(listed.algorithm), listed.digest};
+  return fsverity::Digest{static_cast<fsverity::Algorithm>(listed.algorithm), listed.digest};
 }
 
 Result<> add_signers(const manifest::Manifest& manifest, Policy& policy) {
@@ -203,6 +210,7 @@ Result<Policy> compile(const manifest::Manifest& manifest) {
 
 Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
   OfflineTrust offline;
+  offline.trust.ima = manifest.evidence.ima;
   TRY_ASSIGN(offline.certificates, parse_certificates(manifest));
   for (size_t i = 0; i < manifest.signers.size(); ++i) {
     const manifest::Signer& signer = manifest.signers[i];
@@ -210,8 +218,7 @@ Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
     offline.trust.signers.push_back({signer.name, offline_role(signer.role), &offline.certificates[i], signer.grants});
   }
   for (const manifest::ListedDigest& listed : manifest.digests) {
-    fsverity::Digest digest{static_cast<fsverity::Algorithm>(listed.algorithm), listed.digest};
-    offline.trust.digests.push_back({digest, offline_role(listed.role), listed.grants});
+    offline.trust.digests.push_back({offline_digest(listed), offline_role(listed.role), listed.grants});
   }
   return offline;
 }

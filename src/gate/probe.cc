@@ -2,7 +2,6 @@
 #include "gate/probe.h"
 
 #include <linux/capability.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -76,13 +75,6 @@ Result<> check_hooks(const KernelTypes& types) {
               "Use a newer bpfgate.");
 }
 
-// Process 1 of the host is in the host's; in a container this program has no business.
-Result<uint32_t> initial_network() {
-  struct stat network = {};
-  if (::stat("/proc/1/ns/net", &network) != 0) return fail_errno("read /proc/1/ns/net");
-  return static_cast<uint32_t>(network.st_ino);
-}
-
 }  // namespace
 
 Result<Kernel> probe_kernel() {
@@ -92,7 +84,6 @@ Result<Kernel> probe_kernel() {
   TRY(check_hooks(types));
   TRY(check_required(types));
   Kernel kernel;
-  TRY_ASSIGN(kernel.initial_network, initial_network());
   kernel.bpf_hook_has_kernel_argument = types.arity("bpf_lsm_bpf") == 4;
   kernel.load_hook_has_kernel_argument = types.arity("bpf_lsm_bpf_prog_load") == 4;
   kernel.has_post_xattr_hooks =

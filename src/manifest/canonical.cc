@@ -22,12 +22,10 @@ Json signer_json(const Signer& signer) {
   return json;
 }
 
-std::string_view algorithm_name(uint16_t algorithm) { return algorithm == 2 ? "sha512:" : "sha256:"; }
-
 Json digest_json(const ListedDigest& listed) {
-  Json json = {{"kind", "fsverity"},
+  Json json = {{"kind", name_of(listed.kind)},
                {"role", name_of(listed.role)},
-               {"digest", std::string(algorithm_name(listed.algorithm)) + to_hex(listed.digest)}};
+               {"digest", std::string(digest_prefix(listed)) + to_hex(listed.digest)}};
   if (listed.role == Role::Loader) json["grant"] = names_json(listed.grants);
   return json;
 }
@@ -105,7 +103,7 @@ Json grants_json(const Manifest& manifest) {
 std::string canonical_text(const Manifest& manifest) {
   auto by_name = [](const Signer& a, const Signer& b) { return a.name < b.name; };
   auto by_digest = [](const ListedDigest& a, const ListedDigest& b) {
-    return std::tie(a.algorithm, a.digest) < std::tie(b.algorithm, b.digest);
+    return std::tie(a.kind, a.algorithm, a.digest) < std::tie(b.kind, b.algorithm, b.digest);
   };
   Json json = {{"bpfgate", 1},
                {"name", manifest.name},
@@ -115,6 +113,7 @@ std::string canonical_text(const Manifest& manifest) {
                {"digests", sorted_json(manifest.digests, digest_json, by_digest)},
                {"grants", grants_json(manifest)},
                {"default", {{"grant", names_json(manifest.default_grants)}}}};
+  if (manifest.evidence.ima) json["evidence"] = {{"ima", true}};
   // parse() lets only ASCII names in; `replace` keeps a hand-made Manifest from making dump() throw.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

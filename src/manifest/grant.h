@@ -68,6 +68,9 @@ struct Grant {
   bool operator==(const Grant&) const = default;
 };
 
+// A grant in lines for people: "commands: any", "helpers: read-only", "when uid is one of 0", ...
+std::vector<std::string> describe(const Grant& grant);
+
 // Built in, and not to be redefined: "none" (nothing), "inspect" (list and read info of objects, no loading and no
 // writing), "full" (everything, commands added by later kernels too) and "admin" (the same, and the gate itself).
 Grant grant_none();

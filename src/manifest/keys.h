@@ -8,8 +8,9 @@
 
 namespace bpfgate::manifest::keys {
 
-inline constexpr std::array<std::string_view, 8> manifest = {"bpfgate", "name",    "sequence", "mode",
+inline constexpr std::array<std::string_view, 9> manifest = {"bpfgate", "name",    "sequence", "mode",   "evidence",
                                                              "signers", "digests", "grants",   "default"};
+inline constexpr std::array<std::string_view, 1> evidence = {"ima"};
 inline constexpr std::array<std::string_view, 4> signer = {"name", "role", "certificate", "grant"};
 inline constexpr std::array<std::string_view, 5> digest = {"kind", "digest", "role", "grant", "note"};
 inline constexpr std::array<std::string_view, 9> grant = {

@@ -52,19 +52,33 @@ struct Signer {
   bool operator==(const Signer&) const = default;
 };
 
+enum class DigestKind { FsVerity, Ima };
+std::string_view name_of(DigestKind kind);  // "fsverity", "ima"
+
+struct ListedDigest;
+std::string_view digest_prefix(const ListedDigest& listed);  // "sha256:", "sha384:" or "sha512:"
+
 struct ListedDigest {
-  uint16_t algorithm = 0;  // FS_VERITY_HASH_ALG_*
-  Bytes digest;            // 32 or 64 bytes, as the algorithm says
+  DigestKind kind = DigestKind::FsVerity;
+  uint16_t algorithm = 0;  // FS_VERITY_HASH_ALG_*; for IMA HASH_ALGO_* (include/uapi/linux/hash_info.h)
+  Bytes digest;            // as long as the algorithm says
   Role role = Role::Loader;
   std::vector<std::string> grants;  // as for signers
   std::string note;
   bool operator==(const ListedDigest&) const = default;
 };
 
+// What beside fs-verity may prove a file.
+struct EvidenceRules {
+  bool ima = false;  // IMA digests, listed or signed, of files that are not sealed
+  bool operator==(const EvidenceRules&) const = default;
+};
+
 struct Manifest {
   std::string name;
   uint64_t sequence = 0;
   Mode mode = Mode::Audit;
+  EvidenceRules evidence;
   std::vector<Signer> signers;                         // in the manifest's order; names and certificates differ
   std::vector<ListedDigest> digests;                   // in the manifest's order; no digest twice
   std::map<std::string, Grant> grants;                 // those of the manifest and the built-in ones

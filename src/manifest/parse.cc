@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The schema: from the JSON tree to a Manifest. Grants come first, because signers and digests refer to them.
 #include <linux/fsverity.h>
+#include <linux/hash_info.h>
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <span>
+#include <tuple>
 
 #include "manifest/document.h"
 #include "manifest/keys.h"
@@ -23,7 +25,30 @@ constexpr uint64_t kFormat = 1;
 // In the order of enum Mode and enum Role. A listed digest is a file's, and files have the first two roles.
 constexpr std::array<std::string_view, 3> mode_words = {"audit", "enforce", "off"};
 constexpr std::array<std::string_view, 3> role_words = {"loader", "library", "manifest"};
+constexpr std::array<std::string_view, 2> kind_words = {"fsverity", "ima"};
 constexpr auto file_role_words = std::span(role_words).first<2>();
+
+// How the digests of a kind are written, and their numbers in the kernel.
+struct Algorithm {
+  DigestKind kind;
+  std::string_view prefix;
+  uint16_t number;
+  size_t size;
+};
+constexpr Algorithm algorithms[] = {
+    {DigestKind::FsVerity, "sha256:", FS_VERITY_HASH_ALG_SHA256, 32},
+    {DigestKind::FsVerity, "sha512:", FS_VERITY_HASH_ALG_SHA512, 64},
+    {DigestKind::Ima, "sha256:", HASH_ALGO_SHA256, 32},
+    {DigestKind::Ima, "sha384:", HASH_ALGO_SHA384, 48},
+    {DigestKind::Ima, "sha512:", HASH_ALGO_SHA512, 64},
+};
+
+const Algorithm* find_algorithm(DigestKind kind, std::string_view text) {
+  const auto* found = std::find_if(std::begin(algorithms), std::end(algorithms), [&](const Algorithm& algorithm) {
+    return algorithm.kind == kind && text.starts_with(algorithm.prefix);
+  });
+  return found == std::end(algorithms) ? nullptr : found;
+}
 
 // Everything about one manifest while it is read.
 class Parser {
@@ -33,6 +58,7 @@ class Parser {
   Result<Manifest> run(const Place& root) {
     TRY(root.check_object(keys::manifest));
     TRY(read_header(root));
+    TRY(read_evidence(root));
     TRY(read_grants(root));
     TRY(read_list(root, "signers", kMaxSigners, &Parser::read_signer));
     TRY(read_list(root, "digests", kMaxDigests, &Parser::read_digest));
@@ -53,6 +79,16 @@ class Parser {
     TRY_ASSIGN(Place mode, root.member("mode"));
     TRY_ASSIGN(size_t word, mode.word("mode", mode_words));
     manifest_.mode = static_cast<Mode>(word);
+    return {};
+  }
+
+  Result<> read_evidence(const Place& root) {
+    auto place = root.optional_member("evidence");
+    if (!place) return {};
+    TRY(place->check_object(keys::evidence));
+    if (auto ima = place->optional_member("ima")) {
+      TRY_ASSIGN(manifest_.evidence.ima, ima->boolean());
+    }
     return {};
   }
 
@@ -167,11 +203,14 @@ class Parser {
     TRY(place.check_object(keys::digest));
     ListedDigest listed;
     TRY_ASSIGN(Place kind, place.member("kind"));
-    constexpr std::array<std::string_view, 1> kinds = {"fsverity"};
-    TRY(kind.word("kind of digest", kinds));
+    TRY_ASSIGN(size_t word, kind.word("kind of digest", kind_words));
+    listed.kind = static_cast<DigestKind>(word);
+    if (listed.kind == DigestKind::Ima && !manifest_.evidence.ima)
+      return kind.fail("IMA digests do not count here",
+                       "add \"evidence\": {\"ima\": true} to the manifest, and see what it costs");
     TRY_ASSIGN(Place digest, place.member("digest"));
     TRY(parse_digest(digest, listed));
-    auto [known, is_new] = digests_.emplace(std::pair(listed.algorithm, listed.digest), place.pointer());
+    auto [known, is_new] = digests_.emplace(std::tuple(listed.kind, listed.algorithm, listed.digest), place.pointer());
     if (!is_new) return digest.fail("the same digest is already at " + known->second, "list it once");
     if (auto role = place.optional_member("role")) {
       TRY_ASSIGN(listed.role, read_role(*role, file_role_words));
@@ -184,19 +223,20 @@ class Parser {
     return {};
   }
 
-  Result<> parse_digest(const Place& place, ListedDigest& listed) {
-    constexpr const char* form = "write it as \"fsverity digest\" prints it: sha256:HEX or sha512:HEX";
+  static Result<> parse_digest(const Place& place, ListedDigest& listed) {
+    const char* form = listed.kind == DigestKind::Ima
+                           ? "write it as sha256sum prints it: sha256:HEX, or sha384, sha512"
+                           : "write it as \"fsverity digest\" prints it: sha256:HEX or sha512:HEX";
     TRY_ASSIGN(std::string text, place.text(kMaxNoteBytes));
-    std::string_view hex = text;
-    if (hex.starts_with("sha256:")) listed.algorithm = FS_VERITY_HASH_ALG_SHA256;
-    if (hex.starts_with("sha512:")) listed.algorithm = FS_VERITY_HASH_ALG_SHA512;
-    if (listed.algorithm == 0) return place.fail(in_quotes(text) + " names no known hash algorithm", form);
-    hex.remove_prefix(7);
-    size_t size = listed.algorithm == FS_VERITY_HASH_ALG_SHA256 ? 32 : 64;
+    const Algorithm* algorithm = find_algorithm(listed.kind, text);
+    if (algorithm == nullptr) return place.fail(in_quotes(text) + " names no known hash algorithm", form);
+    listed.algorithm = algorithm->number;
+    std::string_view hex = std::string_view(text).substr(algorithm->prefix.size());
     auto bytes = from_hex(hex);
     if (!bytes) return place.fail(bytes.error().message, form);
-    if (bytes->size() != size)
-      return place.fail("has " + std::to_string(hex.size()) + " digits, not " + std::to_string(2 * size), form);
+    if (bytes->size() != algorithm->size)
+      return place.fail("has " + std::to_string(hex.size()) + " digits, not " + std::to_string(2 * algorithm->size),
+                        form);
     listed.digest = *std::move(bytes);
     return {};
   }
@@ -219,12 +259,18 @@ class Parser {
   // What was seen, and where.
   std::map<std::string, std::string> signer_names_;
   std::map<Bytes, std::string> certificates_;
-  std::map<std::pair<uint16_t, Bytes>, std::string> digests_;
+  std::map<std::tuple<DigestKind, uint16_t, Bytes>, std::string> digests_;
 };
 
 }  // namespace
 
 std::string_view name_of(Mode mode) { return mode_words.at(static_cast<size_t>(mode)); }
+std::string_view name_of(DigestKind kind) { return kind_words.at(static_cast<size_t>(kind)); }
+std::string_view digest_prefix(const ListedDigest& listed) {
+  for (const Algorithm& algorithm : algorithms)
+    if (algorithm.kind == listed.kind && algorithm.number == listed.algorithm) return algorithm.prefix;
+  return "unknown:";
+}
 std::string_view name_of(Role role) { return role_words.at(static_cast<size_t>(role)); }
 
 Result<Manifest> parse(std::string_view text, const std::filesystem::path& path,

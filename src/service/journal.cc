@@ -19,6 +19,8 @@ constexpr Id reason_ids[] = {
     {"none", "0b3944993f2e50d3af8a73e1b4b5e89a"},
     {"listed-digest", "6a394225dfb25f9e86b374e93b7fc23f"},
     {"signature", "b07170ab6d6752cdabd64ccb6af9934f"},
+    {"listed-ima-digest", "097c980ca597469e86aa6f88efdb04ab"},
+    {"ima-signature", "e5fc4d43b23242759e5b1620fcac2421"},
     {"not-sealed", "05dc838cb6ef58a781199eca0b96212d"},
     {"no-signature", "9c0467d68bef567fa26ddfb3a3c740bf"},
     {"signature-too-large", "b7409e16452452589bbe99144935718e"},

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -34,22 +36,29 @@ bpf_insn plain(uint8_t code) {
   return instruction;
 }
 
+// A name that this kernel has not would be refused by itself, and prove nothing.
+int32_t id_named(const btf* types, const std::string& name, uint32_t kind) {
+  int32_t id = btf__find_by_name_kind(types, name.c_str(), kind);
+  if (id > 0) return id;
+  std::fprintf(stderr, "oracle: this kernel has no %s\n", name.c_str());
+  std::exit(2);
+}
+
 // The calls stand behind the exit: the verifier will refuse them there, and the gate, which comes first, has seen them.
 std::vector<bpf_insn> code_of(const manifest::Call& call, const btf* types) {
   std::vector<bpf_insn> code = {plain(BPF_ALU64 | BPF_MOV | BPF_K), plain(BPF_JMP | BPF_EXIT)};
   for (unsigned helper : call.helpers) code.push_back(call_of(0, static_cast<int32_t>(helper)));
   for (const std::string& name : call.kfuncs)
-    code.push_back(call_of(BPF_PSEUDO_KFUNC_CALL, btf__find_by_name_kind(types, name.c_str(), BTF_KIND_FUNC)));
+    code.push_back(call_of(BPF_PSEUDO_KFUNC_CALL, id_named(types, name, BTF_KIND_FUNC)));
   if (call.module_kfuncs) code.push_back(call_of(BPF_PSEUDO_KFUNC_CALL, 1, 1));
   if (code.size() > 2) code.push_back(plain(BPF_JMP | BPF_EXIT));
   return code;
 }
 
 uint32_t id_of(const manifest::Target& target, const btf* types) {
-  if (target.kind == manifest::TargetKind::Tracepoint)
-    return static_cast<uint32_t>(btf__find_by_name_kind(types, ("btf_trace_" + target.name).c_str(), BTF_KIND_TYPEDEF));
-  std::string prefix = target.kind == manifest::TargetKind::LsmHook ? "bpf_lsm_" : "";
-  return static_cast<uint32_t>(btf__find_by_name_kind(types, (prefix + target.name).c_str(), BTF_KIND_FUNC));
+  bool is_tracepoint = target.kind == manifest::TargetKind::Tracepoint;
+  std::string prefix = is_tracepoint ? "btf_trace_" : target.kind == manifest::TargetKind::LsmHook ? "bpf_lsm_" : "";
+  return static_cast<uint32_t>(id_named(types, prefix + target.name, is_tracepoint ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC));
 }
 
 long load(const manifest::Call& call, const btf* types) {

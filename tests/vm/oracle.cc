@@ -54,7 +54,7 @@ class Dice {
   std::mt19937_64 engine_;
 };
 
-constexpr std::array functions = {"vfs_read", "vfs_write", "do_unlinkat", "tcp_connect"};
+constexpr std::array functions = {"vfs_read", "vfs_write", "vfs_unlink", "tcp_connect"};
 constexpr std::array tracepoints = {"sched_switch", "sched_process_exec", "sys_enter"};
 constexpr std::array hooks = {"file_open", "bprm_check_security", "socket_connect"};
 constexpr std::array kfuncs = {"bpf_task_from_pid", "bpf_task_release", "bpf_cgroup_ancestor", "bpf_dynptr_slice_rdwr",

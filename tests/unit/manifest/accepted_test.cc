@@ -32,7 +32,7 @@ TEST_CASE("everything of a manifest arrives in the structs") {
   Bytes digest(32, 0);
   digest.back() = 0xab;
   REQUIRE(manifest->digests.size() == 1);
-  CHECK(manifest->digests[0] == ListedDigest{1, digest, Role::Loader, {"full"}, "a note"});
+  CHECK(manifest->digests[0] == ListedDigest{DigestKind::FsVerity, 1, digest, Role::Loader, {"full"}, "a note"});
   CHECK(manifest->grants.at("tracing") == Grant{"tracing", 1U << 5 | 1U << 0});
   CHECK(manifest->default_grants == std::vector<std::string>{"inspect"});
 }
@@ -52,7 +52,7 @@ TEST_CASE("sha512 digests, upper-case digits and library digests") {
   json["digests"] = {{{"kind", "fsverity"}, {"digest", "sha512:" + std::string(128, 'F')}, {"role", "library"}}};
   auto manifest = parse_json(json);
   REQUIRE(manifest);
-  CHECK(manifest->digests[0] == ListedDigest{2, Bytes(64, 0xff), Role::Library, {}, ""});
+  CHECK(manifest->digests[0] == ListedDigest{DigestKind::FsVerity, 2, Bytes(64, 0xff), Role::Library, {}, ""});
 }
 
 TEST_CASE("a grant may allow any command, or none") {
@@ -106,4 +106,20 @@ TEST_CASE("options of grants, a signer of manifests, and every mode") {
     CHECK(manifest->grants.at("other") == Grant{.name = "other", .commands = kAny, .debug = true});
     CHECK(manifest->signers.at(2).role == Role::Manifest);
   }
+}
+
+TEST_CASE("IMA digests are listed where they count, and are others than those of fs-verity") {
+  nlohmann::json json = sample();
+  json["evidence"] = {{"ima", true}};
+  json["digests"].push_back({{"kind", "ima"}, {"digest", kDigest}, {"grant", "full"}});
+  json["digests"].push_back({{"kind", "ima"}, {"digest", "sha384:" + std::string(96, 'a')}, {"grant", "full"}});
+  auto manifest = parse_json(json);
+  REQUIRE(manifest);
+  CHECK(manifest->evidence.ima);
+  CHECK(manifest->digests.at(1).kind == DigestKind::Ima);
+  CHECK(manifest->digests.at(1).algorithm == 4);
+  CHECK(manifest->digests.at(2).algorithm == 5);
+  CHECK(canonical_text(*manifest).find("sha384:" + std::string(96, 'a')) != std::string::npos);
+  json["evidence"] = {{"ima", false}};
+  CHECK_FALSE(parse_json(json));
 }

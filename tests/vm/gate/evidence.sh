@@ -158,6 +158,7 @@ done
 run_checks baseline
 load_gate manifest.json
 run_checks gate
+explain_agrees manifest.json
 
 bpfgate events >events.txt || fail "events"
 for reason in not-sealed no-signature signature-untrusted signature-mismatch signature-malformed signature-too-large not-a-loader; do

@@ -111,6 +111,22 @@ run_checks() {
   done
 }
 
+# explain_agrees MANIFEST: of every check that is only about a file, `bpfgate explain` says offline what the kernel decided.
+explain_agrees() {
+  local i file verb rest want wrong=0 count=0
+  for i in "${!names[@]}"; do
+    read -r file verb rest <<<"${commands[i]}"
+    [ "$verb" = call ] && [ -f "$file" ] && [ -z "$rest" ] || continue
+    count=$((count + 1))
+    want=$([ "${expectations[i]}" = allowed ] && echo 0 || echo 1)
+    bpfgate explain --manifest "$1" "$file" >"$work/explanation" 2>&1
+    [ $? = "$want" ] && continue
+    wrong=$((wrong + 1))
+    echo "${names[i]}: explain says otherwise: $(cat "$work/explanation")"
+  done
+  [ $count -gt 5 ] && [ $wrong = 0 ] && pass "explain agrees with the kernel on $count files" || fail "explain: $wrong of $count differ"
+}
+
 # tool COMMAND...: exit status of a witness for other programs: 0 as it is, 1 where it says that EPERM was the trouble.
 tool() {
   "$@" >"$work/tool.out" 2>&1 && return 0

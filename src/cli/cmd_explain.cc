@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include <cstdio>
+#include <memory>
+
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "gate/explain.h"
+#include "gate/gate.h"
+#include "manifest/manifest.h"
+
+namespace bpfgate::cli {
+namespace {
+
+using gate::Explanation;
+
+struct ExplainOptions {
+  std::string subject;
+  std::string manifest;
+  std::filesystem::path pin_directory = gate::default_pin_directory;
+  bool json = false;
+};
+
+std::string_view name_of(gate::Image image) {
+  switch (image) {
+    case gate::Image::Inherited:
+      return "not judged yet";
+    case gate::Image::Watched:
+      return "proven";
+    case gate::Image::Unproven:
+      return "unproven";
+  }
+  return "unproven";
+}
+
+// For a running process what the kernel holds counts, and not what its file would be worth.
+bool is_loader(const Explanation& explanation) {
+  bool by_file = explanation.conclusion.verdict == evidence::Verdict::Loader;
+  if (!explanation.mark || explanation.mark->image == gate::Image::Inherited) return by_file;
+  return by_file && explanation.mark->image == gate::Image::Watched && explanation.mark->taint.empty();
+}
+
+Json json_of(const std::vector<manifest::Grant>& grants) {
+  Json list = Json::array();
+  for (const manifest::Grant& grant : grants)
+    list.push_back({{"name", grant.name}, {"allows", manifest::describe(grant)}});
+  return list;
+}
+
+Json json_of(const gate::Mark& mark) {
+  return {{"state", name_of(mark.image)}, {"verdict", mark.verdict},           {"reason", mark.reason},
+          {"taint", mark.taint},          {"pre_existing", mark.pre_existing}, {"current", mark.is_current},
+          {"grants", mark.grants}};
+}
+
+Json json_of(const Explanation& explanation) {
+  Json json = json_output("explain");
+  json["file"] = explanation.file.string();
+  json["process"] = nullptr;
+  if (explanation.process) json["process"] = *explanation.process;
+  json["digest"] = nullptr;
+  if (explanation.conclusion.digest) json["digest"] = evidence::to_string(*explanation.conclusion.digest);
+  json["verdict"] = evidence::name_of(explanation.conclusion.verdict);
+  json["reason"] = evidence::name_of(explanation.conclusion.reason);
+  json["rule"] = explanation.conclusion.rule;
+  json["grants"] = json_of(explanation.own_grants);
+  json["default_grants"] = json_of(explanation.default_grants);
+  json["mark"] = nullptr;
+  if (explanation.mark) json["mark"] = json_of(*explanation.mark);
+  json["loader"] = is_loader(explanation);
+  return json;
+}
+
+void print_grants(const char* title, const std::vector<manifest::Grant>& grants) {
+  for (const manifest::Grant& grant : grants) {
+    std::printf("%-10s%s\n", title, grant.name.c_str());
+    for (const std::string& line : manifest::describe(grant)) std::printf("            %s\n", line.c_str());
+  }
+}
+
+void print_mark(const gate::Mark& mark) {
+  std::printf("mark      %s%s", std::string(name_of(mark.image)).c_str(), mark.pre_existing ? ", pre-existing" : "");
+  if (!mark.taint.empty()) std::printf(", lost: %s", mark.taint.c_str());
+  if (!mark.is_current && mark.image == gate::Image::Watched)
+    std::printf(", judged under another policy and again at its next call");
+  std::printf("\n");
+}
+
+void print(const Explanation& explanation) {
+  const evidence::Conclusion& conclusion = explanation.conclusion;
+  if (explanation.process) std::printf("process   %u\n", *explanation.process);
+  std::printf("file      %s\n", explanation.file.c_str());
+  if (conclusion.digest) std::printf("digest    %s\n", evidence::to_string(*conclusion.digest).c_str());
+  std::printf("verdict   %s: %s%s%s\n", std::string(evidence::name_of(conclusion.verdict)).c_str(),
+              std::string(evidence::name_of(conclusion.reason)).c_str(), conclusion.rule.empty() ? "" : " of ",
+              conclusion.rule.c_str());
+  if (explanation.mark) print_mark(*explanation.mark);
+  if (is_loader(explanation)) print_grants("grant", explanation.own_grants);
+  print_grants("everybody", explanation.default_grants);
+}
+
+Result<Explanation> explain(const ExplainOptions& options, const manifest::Manifest& manifest) {
+  bool is_process = options.subject.find_first_not_of("0123456789") == std::string::npos;
+  if (!is_process) return gate::explain_file(options.subject, manifest);
+  auto number = std::strtoul(options.subject.c_str(), nullptr, 10);
+  return gate::explain_process(static_cast<uint32_t>(number), manifest, options.pin_directory);
+}
+
+Result<int> run(const ExplainOptions& options) {
+  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.manifest));
+  TRY_ASSIGN(Explanation explanation, explain(options, manifest));
+  if (options.json) {
+    print_json(json_of(explanation));
+  } else {
+    print(explanation);
+  }
+  TRY(flush_output());
+  return is_loader(explanation) ? exit_good : exit_refused;
+}
+
+}  // namespace
+
+void setup_explain(CLI::App& app, int& status) {
+  auto options = std::make_shared<ExplainOptions>();
+  app.add_option("subject", options->subject, "a process id, or a file (a number is a file as ./NUMBER)")
+      ->type_name("PID|FILE")
+      ->required();
+  app.add_option("--manifest", options->manifest, "the policy to judge by")->type_name("FILE")->required();
+  app.add_option("--pin-directory", options->pin_directory, "where in bpffs the gate is")
+      ->type_name("DIR")
+      ->capture_default_str();
+  app.add_flag("--json", options->json, "print one JSON object");
+  app.callback([options, &status] {
+    Result<int> done = run(*options);
+    status = done ? *done : report(done.error());
+  });
+}
+
+}  // namespace bpfgate::cli

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+
+#include "manifest/manifest.h"
+
+namespace bpfgate::manifest {
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text.empty() ? "none" : text;
+}
+
+std::string in_words(NumberSet set, const Vocabulary& vocabulary) {
+  if (set == kAny) return "any";
+  std::vector<std::string> names;
+  for (unsigned number = 0; number < 64; ++number)
+    if (contains(set, number)) names.push_back(name_of(vocabulary, number));
+  return joined(names);
+}
+
+std::string in_words(const HelperRule& rule) {
+  std::vector<std::string> denied(rule.denied_kfuncs.begin(), rule.denied_kfuncs.end());
+  for (unsigned helper = 0; helper < kMaxHelpers; ++helper)
+    if (rule.denied.test(helper)) denied.push_back(name_of(kHelpers, helper));
+  std::string text = rule.read_only ? "read-only" : "any";
+  return denied.empty() ? text : text + " but " + joined(denied);
+}
+
+template <class Number>
+std::string numbers(const std::vector<Number>& list) {
+  std::vector<std::string> words;
+  words.reserve(list.size());
+  for (Number number : list) words.push_back(std::to_string(number));
+  return joined(words);
+}
+
+void append_condition(const Condition& when, std::vector<std::string>& lines) {
+  if (!when.uids.empty()) lines.push_back("when uid is one of " + numbers(when.uids));
+  if (!when.gids.empty()) lines.push_back("when a group is one of " + numbers(when.gids));
+  if (!when.cgroups.empty()) lines.push_back("when in cgroup " + joined(when.cgroups));
+  if (when.initial_network) lines.emplace_back("when in the host's network namespace");
+  if (when.initial_users) lines.emplace_back("when in the host's user namespace");
+}
+
+void append_targets(const AttachTargets& targets, std::vector<std::string>& lines) {
+  lines.push_back("attached to functions " + joined(targets.functions) + "; tracepoints " +
+                  joined(targets.tracepoints) + "; LSM hooks " + joined(targets.lsm_hooks));
+}
+
+}  // namespace
+
+std::vector<std::string> describe(const Grant& grant) {
+  std::vector<std::string> lines = {"commands: " + in_words(grant.commands, kCommands)};
+  if (grant.program_types != kAny) lines.push_back("program types: " + in_words(grant.program_types, kProgramTypes));
+  if (grant.map_types != kAny) lines.push_back("map types: " + in_words(grant.map_types, kMapTypes));
+  if (grant.attach_types != kAny) lines.push_back("attach types: " + in_words(grant.attach_types, kAttachTypes));
+  if (!grant.helpers.is_any()) lines.push_back("helpers: " + in_words(grant.helpers));
+  if (grant.attach_to) append_targets(*grant.attach_to, lines);
+  append_condition(grant.when, lines);
+  if (grant.admin) lines.emplace_back("reaches the gate itself");
+  if (grant.debug) lines.emplace_back("may be debugged, and loses its mark by that");
+  if (grant.jit) lines.emplace_back("may have anonymous executable memory");
+  return lines;
+}
+
+}  // namespace bpfgate::manifest

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# IMA digests as evidence: only where the policy says so, only of files that are not sealed, and never for long. IMA computes
+# them because the kernel was booted with ima_policy=tcb.
+# shellcheck source=../lib/guest.sh
+. /opt/bpfgate/lib/guest.sh
+witness=$(command -v witness)
+cd "$work" || exit 2
+make_key loaders
+make_key libraries
+make_key strangers
+use_signed_bpfgate
+sign_libraries_of "$witness"
+grep -q . /sys/kernel/security/integrity/ima/ascii_runtime_measurements || die "this kernel measures nothing"
+
+# signed_for_ima KEY FILE
+signed_for_ima() {
+  cp "$witness" "$2"
+  bpfgate sign --digest ima --role loader --key "$keys/$1.key" --cert "$keys/$1.pem" "$2" >sign.log 2>&1 || die "sign: $(cat sign.log)"
+}
+signed_for_ima loaders signed
+signed_for_ima strangers stranger
+signed_for_ima loaders changed
+printf x >>changed
+cp "$witness" listed
+printf y >>listed
+cp "$witness" neither
+printf z >>neither
+# A signature over the fs-verity digest, on a file that is not sealed.
+cp "$witness" other-kind
+sign_as loaders loader other-kind
+# Sealed: fs-verity alone judges, whatever is signed for IMA.
+signed_copy "$witness" sealed-loader
+signed_for_ima loaders sealed-other
+getfattr --only-values -n user.bpf_prog_sig sealed-other >ima.sig 2>/dev/null
+setfattr -x user.bpf_prog_sig sealed-other
+setfattr -n user.bpf_prog_sig -v "0x$(od -An -v -tx1 ima.sig | tr -d ' \n')" sealed-other
+fsverity enable sealed-other || die "fsverity enable"
+# On overlayfs, whose file is not the one that is mapped.
+mkdir lower upper work-of-overlay merged
+signed_for_ima loaders lower/signed
+mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work-of-overlay merged || die "overlay"
+
+listed_digest=sha256:$(sha256sum listed | cut -d' ' -f1)
+[ "$listed_digest  listed" = "$(bpfgate digest --ima listed)" ] && pass "bpfgate and sha256sum agree" ||
+  fail "$listed_digest is not $(bpfgate digest --ima listed)"
+write_manifest off.json enforce 1
+python3 - "$listed_digest" <<'PYTHON'
+import json, sys
+
+policy = json.load(open("off.json"))
+policy["evidence"] = {"ima": True}
+policy["digests"] = [{"kind": "ima", "digest": sys.argv[1], "grant": "full"}]
+json.dump(policy, open("on.json", "w"))
+PYTHON
+
+check "signed for IMA" allowed ./signed call
+check "listed for IMA" allowed ./listed call
+check "sealed and signed" allowed ./sealed-loader call
+check "neither listed nor signed" denied ./neither call
+check "signed by a stranger" denied ./stranger call
+check "changed after signing" denied ./changed call
+check "signed for fs-verity, and not sealed" denied ./other-kind call
+check "signed for IMA, and sealed" denied ./sealed-other call
+check "signed for IMA, on overlayfs" denied ./merged/signed call
+run_checks baseline
+
+load_gate off.json
+for file in signed listed; do expect_status 1 "the policy does not say that IMA counts: $file" ./$file call; done
+expect_status 0 "fs-verity counts" ./sealed-loader call
+update_gate on.json
+run_checks gate
+explain_agrees on.json
+bpfgate events --json >events.json
+grep -q 'signature-mismatch' events.json && pass "the event says that the signature is of other content" || fail "no mismatch in the events"
+
+# Content that changes is judged anew at the next exec.
+printf x >>signed
+expect_status 1 "changed after it was judged" ./signed call
+expect_status 0 "offline, verify says the same" bpfgate verify --ima --cert "$keys/loaders.pem" lower/signed
+update_gate off.json
+expect_status 1 "the policy says so no longer" ./listed call
+finish

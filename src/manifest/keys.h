@@ -20,5 +20,8 @@ inline constexpr std::array<std::string_view, 3> attach_to = {"functions", "trac
 inline constexpr std::array<std::string_view, 5> when = {"uids", "gids", "cgroups", "network_namespace",
                                                          "user_namespace"};
 inline constexpr std::array<std::string_view, 1> default_rule = {"grant"};
+// Of a drop-in (manifest/layers.h): the first three are added, the others replace.
+inline constexpr std::array<std::string_view, 6> drop_in = {"signers", "digests", "grants",
+                                                            "mode",    "default", "sequence"};
 
 }  // namespace bpfgate::manifest::keys

@@ -46,7 +46,7 @@ std::string_view name_of(Role role);  // "loader", "library", "manifest"
 struct Signer {
   std::string name;
   Role role = Role::Loader;
-  std::string certificate_path;     // as the manifest says it, made absolute against the manifest's directory
+  std::string certificate_path;     // as the manifest says it, made absolute against its file's directory
   Bytes certificate;                // the file's content, PEM or DER, unparsed; never empty
   std::vector<std::string> grants;  // names, sorted; for role Loader, and never empty then
   bool operator==(const Signer&) const = default;

@@ -14,6 +14,7 @@
 #include "manifest/keys.h"
 #include "manifest/manifest.h"
 #include "manifest/parse_grant.h"
+#include "manifest/parse_tree.h"
 #include "manifest/place.h"
 #include "manifest/text.h"
 
@@ -53,7 +54,7 @@ const Algorithm* find_algorithm(DigestKind kind, std::string_view text) {
 // Everything about one manifest while it is read.
 class Parser {
  public:
-  Parser(const std::filesystem::path& path, const CertificateReader& read) : path_(path), read_(read) {}
+  explicit Parser(const CertificateReader& read) : read_(read) {}
 
   Result<Manifest> run(const Place& root) {
     TRY(root.check_object(keys::manifest));
@@ -179,7 +180,8 @@ class Parser {
   Result<> read_certificate(const Place& signer_place, Signer& signer) {
     TRY_ASSIGN(Place place, signer_place.member("certificate"));
     TRY_ASSIGN(std::string text, place.text(kMaxPathBytes));
-    signer.certificate_path = (path_.parent_path() / text).lexically_normal().string();
+    TRY_ASSIGN(std::filesystem::path directory, place.directory());
+    signer.certificate_path = (directory / text).lexically_normal().string();
     auto content = read_(signer.certificate_path);
     if (!content) return unreadable(place, std::move(content).error());
     if (content->empty()) return place.fail(in_quotes(text) + " is empty", "name a certificate in PEM or DER");
@@ -195,7 +197,8 @@ class Parser {
   }
 
   static Failure unreadable(const Place& place, Error error) {
-    if (error.remedy.empty()) error.remedy = "certificate paths are relative to the directory of the manifest";
+    if (error.remedy.empty())
+      error.remedy = "certificate paths are relative to the directory of the file that names them";
     return Failure(std::move(error).within(place.location()));
   }
 
@@ -253,7 +256,6 @@ class Parser {
     return {};
   }
 
-  const std::filesystem::path& path_;
   const CertificateReader& read_;
   Manifest manifest_;
   // What was seen, and where.
@@ -273,14 +275,15 @@ std::string_view digest_prefix(const ListedDigest& listed) {
 }
 std::string_view name_of(Role role) { return role_words.at(static_cast<size_t>(role)); }
 
+Result<Manifest> parse_tree(const Place& root, const CertificateReader& read_certificate) {
+  return Parser(read_certificate).run(root);
+}
+
 Result<Manifest> parse(std::string_view text, const std::filesystem::path& path,
                        const CertificateReader& read_certificate) {
   std::string file = path.string();
   TRY_ASSIGN(nlohmann::json tree, parse_document(text, file));
-  std::error_code error;
-  std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  if (error) return fail(ErrorKind::Failed, file + ": " + error.message());
-  return Parser(absolute, read_certificate).run(Place(file, tree));
+  return parse_tree(Place(file, tree), read_certificate);
 }
 
 }  // namespace bpfgate::manifest

@@ -38,6 +38,23 @@ bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kMaxNameBytes && std::all_of(text.begin(), text.end(), is_name_letter);
 }
 
+Place::Place(const Place& parent, const nlohmann::json& value, const std::string& step)
+    : file_(parent.file_), value_(&value), origins_(parent.origins_), pointer_(parent.pointer_ + step) {
+  if (origins_ == nullptr) return;
+  auto found = origins_->of_part.find(value_);
+  if (found == origins_->of_part.end()) return;
+  file_ = &found->second.file;
+  pointer_ = found->second.pointer;
+}
+
+Result<std::filesystem::path> Place::directory() const {
+  std::error_code error;
+  std::filesystem::path file = std::filesystem::absolute(*file_, error);
+  if (error) return bpfgate::fail(ErrorKind::Failed, *file_ + ": " + error.message());
+  if (origins_ != nullptr && !origins_->root.empty()) file = "/" / file.lexically_relative(origins_->root);
+  return file.parent_path();
+}
+
 std::string Place::location() const { return pointer_.empty() ? *file_ : *file_ + ": " + pointer_; }
 
 Failure Place::fail(const std::string& what, std::string remedy) const {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -15,15 +17,30 @@
 
 namespace bpfgate::manifest {
 
-// Borrows the tree and the file's name: both outlive it.
+// Where a part of a tree was before the tree was put together from several files.
+struct Origin {
+  std::string file;
+  std::string pointer;
+};
+
+struct Origins {
+  std::filesystem::path root;                       // that all the files' names begin with; empty: none
+  std::map<const nlohmann::json*, Origin> of_part;  // what is not here is where what holds it is
+};
+
+// Borrows the tree, the file's name and the origins: all outlive it.
 class Place {
  public:
-  Place(const std::string& file, const nlohmann::json& value) : file_(&file), value_(&value) {}
+  Place(const std::string& file, const nlohmann::json& value, const Origins* origins = nullptr)
+      : file_(&file), value_(&value), origins_(origins) {}
 
   // An Error of kind Invalid at this place: "FILE: /POINTER: what".
   [[nodiscard]] Failure fail(const std::string& what, std::string remedy) const;
-  [[nodiscard]] std::string location() const;                            // "FILE: /POINTER"
-  [[nodiscard]] const std::string& pointer() const { return pointer_; }  // empty for the root
+  [[nodiscard]] std::string location() const;  // "FILE: /POINTER"
+  // For a message about another place: the pointer, empty for the root; with its file where there are several.
+  [[nodiscard]] std::string pointer() const { return origins_ == nullptr ? pointer_ : location(); }
+  // What paths here are relative to: absolute, and as seen from Origins::root.
+  [[nodiscard]] Result<std::filesystem::path> directory() const;
   [[nodiscard]] bool is_string() const { return value_->is_string(); }
   [[nodiscard]] bool is(std::string_view text) const {
     return is_string() && value_->get_ref<const std::string&>() == text;
@@ -52,12 +69,12 @@ class Place {
   [[nodiscard]] Result<size_t> word(std::string_view kind, std::span<const std::string_view> words) const;
 
  private:
-  Place(const Place& parent, const nlohmann::json& value, const std::string& step)
-      : file_(parent.file_), value_(&value), pointer_(parent.pointer_ + step) {}
+  Place(const Place& parent, const nlohmann::json& value, const std::string& step);
   [[nodiscard]] Failure wrong_type(std::string_view wanted) const;
 
   const std::string* file_;
   const nlohmann::json* value_;
+  const Origins* origins_;
   std::string pointer_;
 };
 

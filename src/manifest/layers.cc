@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "manifest/layers.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/io.h"
+#include "manifest/document.h"
+#include "manifest/keys.h"
+#include "manifest/parse_tree.h"
+#include "manifest/text.h"
+
+namespace bpfgate::manifest {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::pair<const char*, size_t> lists[] = {{"signers", kMaxSigners}, {"digests", kMaxDigests}};
+
+// Puts drop-ins into the tree of the base, and remembers what is from where.
+class Merger {
+ public:
+  Merger(const std::string& base, json& tree) : base_(base), tree_(tree) {}
+
+  // Only as far as drop-ins meet it; the parser looks at all of the whole.
+  Result<> check_base() {
+    Place root(base_, tree_);
+    TRY(root.check_object(keys::manifest));
+    for (const auto& [key, limit] : lists)
+      if (auto list = root.optional_member(key)) TRY(list->array_size(limit));
+    auto grants = root.optional_member("grants");
+    if (!grants) return {};
+    TRY_ASSIGN(auto members, grants->members(kMaxGrants));
+    for (const auto& [name, member] : members) grant_places_[name] = member.location();
+    return {};
+  }
+
+  Result<> add(const std::string& file, json drop_in) {
+    Place root(file, drop_in);
+    TRY(check_drop_in(root));
+    for (const auto& [key, limit] : lists) TRY(add_list(root, file, key, limit, drop_in));
+    TRY(add_grants(root, file, drop_in));
+    for (const char* key : {"mode", "default", "sequence"}) replace(file, key, drop_in);
+    return {};
+  }
+
+  // Last of all: a list moves its elements when it grows.
+  Origins origins(const fs::path& root) {
+    Origins origins{root, {}};
+    for (auto& [pointer, origin] : origins_) origins.of_part[&tree_[pointer]] = std::move(origin);
+    return origins;
+  }
+
+ private:
+  static Result<> check_drop_in(const Place& root) {
+    if (auto name = root.optional_member("name"))
+      return name->fail("a drop-in does not name the policy", "remove it; the name is that of manifest.json");
+    return root.check_object(keys::drop_in);
+  }
+
+  Result<> add_list(const Place& root, const std::string& file, const std::string& key, size_t limit, json& drop_in) {
+    auto place = root.optional_member(key);
+    if (!place) return {};
+    TRY_ASSIGN(size_t count, place->array_size(limit));
+    size_t before = tree_.contains(key) ? tree_[key].size() : 0;
+    if (before + count > limit)
+      return place->fail(std::to_string(before) + " are there already, at most " + std::to_string(limit) + " fit", {});
+    for (size_t i = 0; i < count; ++i) {
+      note(json::json_pointer("/" + key) / (before + i), file, place->pointer() + "/" + std::to_string(i));
+      tree_[key].push_back(std::move(drop_in[key][i]));
+    }
+    return {};
+  }
+
+  Result<> add_grants(const Place& root, const std::string& file, json& drop_in) {
+    auto place = root.optional_member("grants");
+    if (!place) return {};
+    TRY_ASSIGN(auto members, place->members(kMaxGrants));
+    for (const auto& [name, member] : members) {
+      auto [known, is_new] = grant_places_.emplace(name, member.location());
+      if (!is_new)
+        return member.fail("a grant named " + in_quotes(name) + " is already at " + known->second,
+                           "give each grant a name of its own");
+      note(json::json_pointer("/grants") / name, file, member.pointer());
+      tree_["grants"][name] = std::move(drop_in["grants"][name]);
+    }
+    return {};
+  }
+
+  void replace(const std::string& file, const std::string& key, json& drop_in) {
+    auto found = drop_in.find(key);
+    if (found == drop_in.end()) return;
+    note(json::json_pointer("/" + key), file, "/" + key);
+    tree_[key] = std::move(*found);
+  }
+
+  void note(const json::json_pointer& part, const std::string& file, std::string pointer) {
+    origins_.emplace_back(part, Origin{file, std::move(pointer)});
+  }
+
+  const std::string& base_;
+  json& tree_;
+  std::vector<std::pair<json::json_pointer, Origin>> origins_;
+  std::map<std::string, std::string> grant_places_;
+};
+
+// A name that a drop-in of any layer may have. Hidden files, backups and READMEs are not meant.
+bool is_drop_in(const fs::path& path) {
+  return path.extension() == ".json" && !path.filename().native().starts_with('.');
+}
+
+// By file name, so in the order in which they are applied; a later layer's takes the place.
+using DropIns = std::map<std::string, fs::path>;
+
+Result<> find_drop_ins(const fs::path& directory, DropIns& found) {
+  std::error_code error;
+  fs::directory_iterator entry(directory, error);
+  if (error == std::errc::no_such_file_or_directory) return {};
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error))
+    if (is_drop_in(entry->path())) found[entry->path().filename().string()] = entry->path();
+  if (error) return fail_errno(directory.string(), error.value());
+  return {};
+}
+
+bool is_masked(const fs::path& path) {
+  std::error_code error;
+  return fs::read_symlink(path, error) == "/dev/null";
+}
+
+// A link that leads nowhere is there, and an error to read: it must not bring a lower layer's policy back.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
+}
+
+Result<fs::path> find_base(const std::vector<fs::path>& directories) {
+  std::string looked_for;
+  for (auto directory = directories.rbegin(); directory != directories.rend(); ++directory) {
+    fs::path file = *directory / "manifest.json";
+    if (is_there(file)) return file;
+    looked_for += (looked_for.empty() ? "" : ", ") + file.string();
+  }
+  return fail(ErrorKind::Invalid, "this host has no policy: none of " + looked_for + " is there",
+              "put the host's manifest there, or name one with --manifest");
+}
+
+Result<std::vector<fs::path>> find_files(const std::vector<fs::path>& directories) {
+  TRY_ASSIGN(fs::path base, find_base(directories));
+  DropIns drop_ins;
+  for (const fs::path& directory : directories) TRY(find_drop_ins(directory / "manifest.d", drop_ins));
+  std::vector<fs::path> files{std::move(base)};
+  for (const auto& [name, path] : drop_ins)
+    if (!is_masked(path)) files.push_back(path);
+  return files;
+}
+
+Result<fs::path> absolute_root(const fs::path& root) {
+  if (root.empty()) return root;
+  std::error_code error;
+  fs::path absolute = fs::absolute(root, error).lexically_normal();
+  if (error) return fail(ErrorKind::Failed, root.string() + ": " + error.message());
+  return absolute;
+}
+
+fs::path below(const fs::path& root, const fs::path& path) { return root.empty() ? path : root / path.relative_path(); }
+
+}  // namespace
+
+Result<Manifest> parse_layers(const std::vector<Layer>& layers, const fs::path& root,
+                              const CertificateReader& read_certificate) {
+  if (layers.empty()) return fail(ErrorKind::Invalid, "a policy has a base");
+  const std::string& base = layers.front().name;
+  TRY_ASSIGN(json tree, parse_document(layers.front().text, base));
+  Merger merger(base, tree);
+  TRY(merger.check_base());
+  for (size_t i = 1; i < layers.size(); ++i) {
+    TRY_ASSIGN(json drop_in, parse_document(layers[i].text, layers[i].name));
+    TRY(merger.add(layers[i].name, std::move(drop_in)));
+  }
+  Origins origins = merger.origins(root);
+  return parse_tree(Place(base, tree, &origins), read_certificate);
+}
+
+Result<Layers> load_layers(const LayerPaths& paths) {
+  TRY_ASSIGN(fs::path root, absolute_root(paths.root));
+  std::vector<fs::path> directories;
+  directories.reserve(paths.directories.size());
+  for (const fs::path& directory : paths.directories) directories.push_back(below(root, directory));
+  Layers loaded;
+  TRY_ASSIGN(loaded.files, find_files(directories));
+  std::vector<Layer> layers;
+  for (const fs::path& file : loaded.files) {
+    TRY_ASSIGN(std::string text, read_text_file(file, kMaxManifestBytes));
+    layers.push_back({file.string(), std::move(text)});
+  }
+  TRY_ASSIGN(loaded.manifest, parse_layers(layers, root, [&root](const fs::path& certificate) {
+               return read_file(below(root, certificate), kMaxCertificateBytes);
+             }));
+  return loaded;
+}
+
+}  // namespace bpfgate::manifest

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/policy_source.h"
 #include "gate/gate.h"
 #include "gate/lockout.h"
 #include "gate/metrics.h"
@@ -13,7 +14,7 @@ namespace bpfgate::cli {
 namespace {
 
 struct GateOptions {
-  std::string manifest;
+  PolicySource policy;
   std::string signature;
   gate::LoadOptions load;
   bool force = false;
@@ -117,8 +118,15 @@ Result<> warn_of_unknown_names(const manifest::Manifest& manifest) {
   return {};
 }
 
+// The host's own policy is what is asked for where no manifest is named.
+Result<gate::Order> load_order(const GateOptions& options) {
+  if (options.policy.file.empty()) return gate::load_order(layers_of(options.policy), options.signature);
+  return gate::load_order(std::filesystem::path(options.policy.file), options.signature);
+}
+
 Result<int> load(const GateOptions& options) {
-  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.manifest));
+  TRY_ASSIGN(manifest::Layers policy, read_policy(options.policy));
+  const manifest::Manifest& manifest = policy.manifest;
   TRY_ASSIGN(std::optional<gate::Status> present, gate::status(options.load.places.pins));
   if (present) {
     TRY(show(*present, "gate load", options.json));
@@ -139,7 +147,7 @@ Result<int> load(const GateOptions& options) {
 }
 
 Result<int> update(const GateOptions& options) {
-  TRY_ASSIGN(gate::Order order, gate::load_order(options.manifest, options.signature));
+  TRY_ASSIGN(gate::Order order, load_order(options));
   const manifest::Manifest& manifest = order.manifest;
   TRY(check_lock_out(manifest, options.force));
   TRY(warn_of_unknown_names(manifest));
@@ -184,7 +192,7 @@ Result<int> status(const GateOptions& options) {
 }
 
 Result<int> seal(const GateOptions& options) {
-  TRY_ASSIGN(gate::Order order, gate::load_order(options.manifest));
+  TRY_ASSIGN(gate::Order order, load_order(options));
   TRY(gate::seal(order.manifest, options.load.places, options.force));
   std::fprintf(stderr, "bpfgate: sealed: from now on only a signed manifest changes the gate\n");
   if (options.json) print_json(json_output("gate seal"));
@@ -194,8 +202,8 @@ Result<int> seal(const GateOptions& options) {
 
 Result<int> unload(const GateOptions& options) {
   std::optional<gate::Order> order;
-  if (!options.manifest.empty()) {
-    TRY_ASSIGN(order, gate::load_order(options.manifest, options.signature));
+  if (!options.policy.file.empty()) {
+    TRY_ASSIGN(order, load_order(options));
   }
   TRY(gate::unload(order, options.load.places));
   if (options.json) print_json(json_output("gate unload"));
@@ -217,14 +225,20 @@ void add_signature(CLI::App& app, GateOptions& options) {
       ->type_name("FILE");
 }
 
+void add_policy(CLI::App& app, GateOptions& options) {
+  CLI::Option* file =
+      app.add_option("--manifest", options.policy.file, "the policy (without it: the host's own)")->type_name("FILE");
+  add_root_option(app, options.policy, file);
+}
+
 void add_update_options(CLI::App& app, GateOptions& options) {
-  app.add_option("--manifest", options.manifest, "the policy")->type_name("FILE")->required();
+  add_policy(app, options);
   app.add_flag("--force", options.force, "enforce even if that locks out running processes, or bpfgate itself");
   add_signature(app, options);
 }
 
 void add_load_options(CLI::App& app, GateOptions& options) {
-  app.add_option("--manifest", options.manifest, "the policy")->type_name("FILE")->required();
+  add_policy(app, options);
   app.add_flag("--force", options.force, "enforce even if that locks out running processes, or bpfgate itself");
   app.add_flag("--verbose", options.load.verbose, "print libbpf's messages and the verifier's log");
   app.add_option("--scratch-slots", options.load.scratch_slots, "signature buffers, 16 KiB each")
@@ -234,12 +248,12 @@ void add_load_options(CLI::App& app, GateOptions& options) {
 }
 
 void add_seal_options(CLI::App& app, GateOptions& options) {
-  app.add_option("--manifest", options.manifest, "the policy, which is written anew")->type_name("FILE")->required();
+  add_policy(app, options);
   app.add_flag("--force", options.force, "even if other processes hold maps or programs of the gate");
 }
 
 void add_unload_options(CLI::App& app, GateOptions& options) {
-  app.add_option("--manifest", options.manifest, "of mode \"off\" and signed: what a sealed gate wants")
+  app.add_option("--manifest", options.policy.file, "of mode \"off\" and signed: what a sealed gate wants")
       ->type_name("FILE");
   add_signature(app, options);
 }

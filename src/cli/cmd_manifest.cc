@@ -6,13 +6,15 @@
 #include "cli/cli.h"
 #include "cli/keys.h"
 #include "cli/output.h"
+#include "cli/policy_source.h"
 #include "manifest/manifest.h"
 
 namespace bpfgate::cli {
 namespace {
 
 struct ManifestOptions {
-  std::string file;
+  PolicySource policy;
+  bool host = false;
   std::string key;
   std::string certificate;
   std::string output;
@@ -20,18 +22,37 @@ struct ManifestOptions {
   bool json = false;
 };
 
+// Some file is named, or the host's policy asked for.
+Result<manifest::Layers> read(const ManifestOptions& options) {
+  if (options.policy.file.empty() && !options.host)
+    return fail(ErrorKind::Usage, "no manifest is named", "name a file, or say --host for the policy of this host");
+  return read_policy(options.policy);
+}
+
+Json names_of(const std::vector<std::filesystem::path>& files) {
+  Json list = Json::array();
+  for (const std::filesystem::path& file : files) list.push_back(file.string());
+  return list;
+}
+
+void print_checked(const manifest::Layers& policy) {
+  const manifest::Manifest& manifest = policy.manifest;
+  std::printf("%s: %s, sequence %llu, mode %s\n", policy.files.front().c_str(), manifest.name.c_str(),
+              static_cast<unsigned long long>(manifest.sequence), std::string(name_of(manifest.mode)).c_str());
+  for (size_t i = 1; i < policy.files.size(); ++i) std::printf("  with %s\n", policy.files[i].c_str());
+}
+
 Result<int> check(const ManifestOptions& options) {
-  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.file));
+  TRY_ASSIGN(manifest::Layers policy, read(options));
   if (options.json) {
     Json output = json_output("manifest check");
-    output["name"] = manifest.name;
-    output["sequence"] = manifest.sequence;
-    output["mode"] = manifest::name_of(manifest.mode);
+    output["name"] = policy.manifest.name;
+    output["sequence"] = policy.manifest.sequence;
+    output["mode"] = manifest::name_of(policy.manifest.mode);
+    output["files"] = names_of(policy.files);
     print_json(output);
   } else {
-    std::printf("%s: %s, sequence %llu, mode %s\n", options.file.c_str(), manifest.name.c_str(),
-                static_cast<unsigned long long>(manifest.sequence),
-                std::string(manifest::name_of(manifest.mode)).c_str());
+    print_checked(policy);
   }
   TRY(flush_output());
   return exit_good;
@@ -39,18 +60,18 @@ Result<int> check(const ManifestOptions& options) {
 
 // What is signed, byte for byte: for signing with other tools.
 Result<int> show(const ManifestOptions& options) {
-  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.file));
-  std::fputs(manifest::canonical_text(manifest).c_str(), stdout);
+  TRY_ASSIGN(manifest::Layers policy, read(options));
+  std::fputs(manifest::canonical_text(policy.manifest).c_str(), stdout);
   TRY(flush_output());
   return exit_good;
 }
 
 Result<int> sign(const ManifestOptions& options) {
-  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.file));
+  TRY_ASSIGN(manifest::Layers policy, read(options));
   TRY_ASSIGN(SigningKey key, load_signing_key(options.key, options.certificate, options.pin));
-  std::string text = manifest::canonical_text(manifest);
+  std::string text = manifest::canonical_text(policy.manifest);
   TRY_ASSIGN(Bytes signature, key.signer.sign_detached(as_bytes(text), crypto::HashAlgorithm::Sha256));
-  std::string target = options.output.empty() ? options.file + ".p7s" : options.output;
+  std::string target = options.output.empty() ? policy.files.front().string() + ".p7s" : options.output;
   TRY(write_file_atomically(target, signature));
   if (options.json) {
     Json output = json_output("manifest sign");
@@ -75,6 +96,12 @@ constexpr ManifestCommand manifest_commands[] = {
     {"sign", "sign a manifest, for a gate that is sealed", sign},
 };
 
+void add_policy_options(CLI::App& app, ManifestOptions& options) {
+  CLI::Option* file = app.add_option("file", options.policy.file, "the manifest")->type_name("FILE");
+  CLI::Option* host = app.add_flag("--host", options.host, "the policy of this host")->excludes(file);
+  add_root_option(app, options.policy, file)->needs(host);
+}
+
 void add_sign_options(CLI::App& app, ManifestOptions& options) {
   app.add_option("--key", options.key, "private key: PEM file or pkcs11: URI")->type_name("KEY")->required();
   app.add_option("--cert", options.certificate, "its certificate: PEM or DER file, or pkcs11: URI")
@@ -87,7 +114,7 @@ void add_sign_options(CLI::App& app, ManifestOptions& options) {
 void add_command(CLI::App& parent, const ManifestCommand& command, int& status) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
   auto options = std::make_shared<ManifestOptions>();
-  app->add_option("file", options->file, "the manifest")->type_name("FILE")->required();
+  add_policy_options(*app, *options);
   if (command.action == sign) add_sign_options(*app, *options);
   if (command.action != show) app->add_flag("--json", options->json, "print one JSON object");
   app->callback([options, &status, action = command.action] {

@@ -232,6 +232,13 @@ Result<> check_was_alone(const fs::path& directory, manifest::Mode mode) {
   return alone;
 }
 
+// `named` if there is one, or else what stands beside the manifest, or else nothing.
+Result<Bytes> read_signature(const fs::path& manifest, const fs::path& named) {
+  fs::path beside = manifest.string() + ".p7s";
+  if (named.empty() && !is_there(beside)) return Bytes();
+  return read_file(named.empty() ? beside : named, GATE_MAX_SIGNATURE);
+}
+
 }  // namespace
 
 Result<Counters> read_counters(int map) {
@@ -259,9 +266,15 @@ Result<Order> load_order(const fs::path& manifest, const fs::path& signature) {
   Order order;
   TRY_ASSIGN(order.manifest, manifest::load(manifest));
   TRY(sync_file_system(manifest));
-  fs::path beside = manifest.string() + ".p7s";
-  if (signature.empty() && !is_there(beside)) return order;
-  TRY_ASSIGN(order.signature, read_file(signature.empty() ? beside : signature, GATE_MAX_SIGNATURE));
+  TRY_ASSIGN(order.signature, read_signature(manifest, signature));
+  return order;
+}
+
+Result<Order> load_order(const manifest::LayerPaths& layers, const fs::path& signature) {
+  TRY_ASSIGN(manifest::Layers loaded, manifest::load_layers(layers));
+  for (const fs::path& file : loaded.files) TRY(sync_file_system(file));
+  Order order{std::move(loaded.manifest), {}};
+  TRY_ASSIGN(order.signature, read_signature(loaded.files.front(), signature));
   return order;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "manifest/layers.h"
 #include "manifest/manifest.h"
 
 namespace bpfgate::gate {
@@ -88,6 +89,9 @@ struct Order {
 // Reads a manifest and what is named after it, FILE.p7s, where there is such a file; or `signature` if it names one.
 // All of the manifest's file system is on the disk then: what is remembered of an order must not outlive it.
 Result<Order> load_order(const std::filesystem::path& manifest, const std::filesystem::path& signature = {});
+
+// The same of the host's own policy. The signature is over all of it, and stands beside the base: manifest.json.p7s.
+Result<Order> load_order(const manifest::LayerPaths& layers, const std::filesystem::path& signature = {});
 
 // Replaces the policy of the pinned gate in one step: every process is judged under the new one from its next call on.
 // A sealed gate wants a signature by somebody its policy names, and a higher sequence number: ErrorKind::Refused. The

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#include "cli/policy_source.h"
+
+namespace bpfgate::cli {
+
+namespace {
+
+// A shell's variable that was not set must not turn one policy into another.
+std::string refuse_empty(const std::string& value) { return value.empty() ? "the name is empty" : ""; }
+
+}  // namespace
+
+CLI::Option* add_root_option(CLI::App& app, PolicySource& source, CLI::Option* file) {
+  file->check(refuse_empty);
+  return app.add_option("--root", source.root, "look for the host's policy below this directory, as in an image")
+      ->type_name("DIR")
+      ->check(refuse_empty)
+      ->excludes(file);
+}
+
+manifest::LayerPaths layers_of(const PolicySource& source) { return {.root = source.root}; }
+
+Result<manifest::Layers> read_policy(const PolicySource& source) {
+  if (source.file.empty()) return manifest::load_layers(layers_of(source));
+  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(source.file));
+  return manifest::Layers{std::move(manifest), {source.file}};
+}
+
+}  // namespace bpfgate::cli

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Which policy a command is about: one manifest, or the host's own, put together from three directories.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "manifest/layers.h"
+
+namespace bpfgate::cli {
+
+struct PolicySource {
+  std::string file;  // empty: the host's
+  std::string root;  // that the host's directories are below; empty: /
+};
+
+// Declares --root, which does not go with `file`. Neither may be empty.
+CLI::Option* add_root_option(CLI::App& app, PolicySource& source, CLI::Option* file);
+
+manifest::LayerPaths layers_of(const PolicySource& source);
+
+// The manifest's file alone, or all files of the host's policy, the base first.
+Result<manifest::Layers> read_policy(const PolicySource& source);
+
+}  // namespace bpfgate::cli

@@ -7,6 +7,7 @@
 #include "cli/keys.h"
 #include "cli/output.h"
 #include "cli/policy_source.h"
+#include "manifest/diff.h"
 #include "manifest/manifest.h"
 
 namespace bpfgate::cli {
@@ -15,6 +16,7 @@ namespace {
 struct ManifestOptions {
   PolicySource policy;
   bool host = false;
+  std::string other;  // what the policy is compared with
   std::string key;
   std::string certificate;
   std::string output;
@@ -84,6 +86,19 @@ Result<int> sign(const ManifestOptions& options) {
   return exit_good;
 }
 
+Result<int> diff(const ManifestOptions& options) {
+  TRY_ASSIGN(manifest::Manifest before, manifest::load(options.policy.file));
+  TRY_ASSIGN(manifest::Manifest after, manifest::load(options.other));
+  std::vector<manifest::Change> changes = manifest::changes(before, after);
+  if (options.json)
+    print_json_list("manifest diff", "changes", manifest::changes_json(before, after));
+  else
+    for (const manifest::Change& change : changes)
+      std::printf("%s%s\n", change.text.c_str(), change.wider ? "  (wider)" : "");
+  TRY(flush_output());
+  return changes.empty() ? exit_good : exit_refused;
+}
+
 struct ManifestCommand {
   const char* name;
   const char* summary;
@@ -94,12 +109,18 @@ constexpr ManifestCommand manifest_commands[] = {
     {"check", "say whether a manifest is right", check},
     {"show", "print the text that a signature is over", show},
     {"sign", "sign a manifest, for a gate that is sealed", sign},
+    {"diff", "say what changes from one policy to another", diff},
 };
 
 void add_policy_options(CLI::App& app, ManifestOptions& options) {
   CLI::Option* file = app.add_option("file", options.policy.file, "the manifest")->type_name("FILE");
   CLI::Option* host = app.add_flag("--host", options.host, "the policy of this host")->excludes(file);
   add_root_option(app, options.policy, file)->needs(host);
+}
+
+void add_diff_options(CLI::App& app, ManifestOptions& options) {
+  app.add_option("old", options.policy.file, "the manifest before")->type_name("FILE")->required();
+  app.add_option("new", options.other, "the manifest after")->type_name("FILE")->required();
 }
 
 void add_sign_options(CLI::App& app, ManifestOptions& options) {
@@ -114,7 +135,10 @@ void add_sign_options(CLI::App& app, ManifestOptions& options) {
 void add_command(CLI::App& parent, const ManifestCommand& command, int& status) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
   auto options = std::make_shared<ManifestOptions>();
-  add_policy_options(*app, *options);
+  if (command.action == diff)
+    add_diff_options(*app, *options);
+  else
+    add_policy_options(*app, *options);
   if (command.action == sign) add_sign_options(*app, *options);
   if (command.action != show) app->add_flag("--json", options->json, "print one JSON object");
   app->callback([options, &status, action = command.action] {

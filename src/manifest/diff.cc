@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include "manifest/diff.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "manifest/diff_grant.h"
+#include "manifest/document.h"
+
+namespace bpfgate::manifest {
+namespace {
+
+using Json = nlohmann::json;
+using Changes = std::vector<Change>;
+
+// What a signature is over. Everything below works on it, so that nothing that decides can be forgotten.
+Json canonical_json(const Manifest& manifest) { return Json::parse(canonical_text(manifest), nullptr, false); }
+
+// What tells the elements of a list apart, also for people.
+std::string signer_key(const Json& signer) { return "signer " + signer["name"].get<std::string>(); }
+std::string digest_key(const Json& listed) {
+  return "digest " + listed["kind"].get<std::string>() + " " + listed["digest"].get<std::string>();
+}
+
+using KeyOf = std::string (*)(const Json&);
+const std::map<std::string, KeyOf> keyed_lists = {{"signers", signer_key}, {"digests", digest_key}};
+
+// An element of either list, or of both.
+struct Pair {
+  const Json* before = nullptr;
+  const Json* after = nullptr;
+  size_t before_index = 0;
+  size_t after_index = 0;
+};
+
+std::map<std::string, Pair> match(const Json& before, const Json& after, KeyOf key_of) {
+  std::map<std::string, Pair> pairs;
+  for (size_t i = 0; i < before.size(); ++i) {
+    Pair& pair = pairs[key_of(before[i])];
+    pair.before = &before[i];
+    pair.before_index = i;
+  }
+  for (size_t i = 0; i < after.size(); ++i) {
+    Pair& pair = pairs[key_of(after[i])];
+    pair.after = &after[i];
+    pair.after_index = i;
+  }
+  return pairs;
+}
+
+// The same for the members of two objects.
+std::map<std::string, Pair> match(const Json& before, const Json& after) {
+  std::map<std::string, Pair> pairs;
+  for (const auto& item : before.items()) pairs[item.key()].before = &item.value();
+  for (const auto& item : after.items()) pairs[item.key()].after = &item.value();
+  return pairs;
+}
+
+bool is_equal(const Pair& pair) { return pair.before && pair.after && *pair.before == *pair.after; }
+
+Json change_json(const Pair& pair, const std::string& pointer) {
+  Json change = {{"op", !pair.before ? "add" : !pair.after ? "remove" : "replace"}, {"pointer", pointer}};
+  if (pair.before) change["old"] = *pair.before;
+  if (pair.after) change["new"] = *pair.after;
+  return change;
+}
+
+void add_list_json(const Pair& lists, const std::string& key, KeyOf key_of, Json& out) {
+  for (const auto& [name, pair] : match(*lists.before, *lists.after, key_of)) {
+    size_t index = pair.after ? pair.after_index : pair.before_index;
+    if (!is_equal(pair)) out.push_back(change_json(pair, "/" + key + "/" + std::to_string(index)));
+  }
+}
+
+// Objects only, so that a pointer means the same place in both.
+void add_object_json(const Pair& objects, const std::string& pointer, Json& out) {
+  for (const auto& [key, pair] : match(*objects.before, *objects.after)) {
+    std::string place = pointer + pointer_step(key);
+    auto list = pointer.empty() ? keyed_lists.find(key) : keyed_lists.end();
+    if (list != keyed_lists.end())
+      add_list_json(pair, key, list->second, out);
+    else if (pair.before && pair.after && pair.before->is_object() && pair.after->is_object())
+      add_object_json(pair, place, out);
+    else if (!is_equal(pair))
+      out.push_back(change_json(pair, place));
+  }
+}
+
+// "grant" is one name, a list, or not there.
+Words grants_of(const Json& holder) {
+  Words names;
+  if (!holder.contains("grant")) return names;
+  const Json& grant = holder["grant"];
+  if (grant.is_string()) return {grant.get<std::string>()};
+  for (const Json& name : grant) names.insert(name.get<std::string>());
+  return names;
+}
+
+bool gains_grant(const Json& before, const Json& after) {
+  Words gained = grants_of(after);
+  gained.erase("none");
+  return includes_more(grants_of(before), gained);
+}
+
+std::string described(const Json& element) {
+  std::string text = element["role"].get<std::string>();
+  if (element.contains("grant")) text += ", grant " + joined(grants_of(element));
+  return text;
+}
+
+void compare_elements(const std::string& what, const Json& before, const Json& after, Changes& out) {
+  auto add = [&](const std::string& text, bool wider) { out.push_back({"~ " + what + ": " + text, wider}); };
+  if (before["role"] != after["role"])
+    add("role " + before["role"].get<std::string>() + " -> " + after["role"].get<std::string>(), true);
+  if (before.contains("certificate") && before["certificate"] != after["certificate"]) add("another certificate", true);
+  if (grants_of(before) != grants_of(after))
+    add("grant " + gained_and_lost(grants_of(before), grants_of(after)), gains_grant(before, after));
+}
+
+void compare_lists(const Pair& lists, KeyOf key_of, Changes& out) {
+  for (const auto& [what, pair] : match(*lists.before, *lists.after, key_of)) {
+    if (!pair.before)
+      out.push_back({"+ " + what + ": " + described(*pair.after), true});
+    else if (!pair.after)
+      out.push_back({"- " + what + ": " + described(*pair.before), false});
+    else if (!is_equal(pair))
+      compare_elements(what, *pair.before, *pair.after, out);
+  }
+}
+
+void compare_grant(const std::string& name, const Manifest& before, const Manifest& after, Changes& out) {
+  std::vector<Change> parts = grant_changes(before.grants.at(name), after.grants.at(name));
+  if (parts.empty()) parts.push_back({"the same, an entry of a list given twice in one of them", false});
+  for (const Change& part : parts) out.push_back({"~ grant " + name + ": " + part.text, part.wider});
+}
+
+// A grant by itself allows nobody anything: who has it got, or has no longer, has a line of his own.
+void compare_grants(const Pair& lists, const Manifest& before, const Manifest& after, Changes& out) {
+  for (const auto& [name, pair] : match(*lists.before, *lists.after)) {
+    if (!pair.before)
+      out.push_back({"+ grant " + name + ": " + pair.after->dump(), false});
+    else if (!pair.after)
+      out.push_back({"- grant " + name + ": " + pair.before->dump(), false});
+    else if (!is_equal(pair))
+      compare_grant(name, before, after, out);
+  }
+}
+
+// In audit mode nothing is refused, and without a gate neither.
+bool refuses_less(Mode before, Mode after) { return before == Mode::Enforce && after != Mode::Enforce; }
+
+std::string text_of(const Json* value) {
+  if (value == nullptr) return "nothing";
+  return value->is_string() ? value->get<std::string>() : value->dump();
+}
+
+void compare_top(const std::string& key, const Pair& pair, const Manifest& before, const Manifest& after,
+                 Changes& out) {
+  if (is_equal(pair)) return;
+  if (auto list = keyed_lists.find(key); list != keyed_lists.end()) return compare_lists(pair, list->second, out);
+  if (key == "grants") return compare_grants(pair, before, after, out);
+  if (key == "default") {
+    std::string text = gained_and_lost(grants_of(*pair.before), grants_of(*pair.after));
+    return out.push_back({"~ default: grant " + text, gains_grant(*pair.before, *pair.after)});
+  }
+  bool wider = key == "mode" ? refuses_less(before.mode, after.mode) : !pair.before;
+  out.push_back({"~ " + key + " " + text_of(pair.before) + " -> " + text_of(pair.after), wider});
+}
+
+}  // namespace
+
+Changes changes(const Manifest& before, const Manifest& after) {
+  Json old_json = canonical_json(before);
+  Json new_json = canonical_json(after);
+  Changes out;
+  for (const auto& [key, pair] : match(old_json, new_json)) compare_top(key, pair, before, after, out);
+  return out;
+}
+
+Json changes_json(const Manifest& before, const Manifest& after) {
+  Json old_json = canonical_json(before);
+  Json new_json = canonical_json(after);
+  Json out = Json::array();
+  add_object_json({&old_json, &new_json}, "", out);
+  return out;
+}
+
+}  // namespace bpfgate::manifest

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "manifest/diff_grant.h"
+
+#include <algorithm>
+
+#include "manifest/vocabulary.h"
+
+namespace bpfgate::manifest {
+namespace {
+
+using Changes = std::vector<Change>;
+
+Words words_of(NumberSet set, const Vocabulary& vocabulary) {
+  if (set == kAny) return {"any"};
+  Words words;
+  for (unsigned number = 0; number < 64; ++number)
+    if (contains(set, number)) words.insert(name_of(vocabulary, number));
+  return words;
+}
+
+void compare(const std::string& part, NumberSet before, NumberSet after, const Vocabulary& vocabulary, Changes& out) {
+  if (before == after) return;
+  Words old_words = words_of(before, vocabulary);
+  Words new_words = words_of(after, vocabulary);
+  bool is_list = before != kAny && after != kAny;
+  std::string text = is_list ? gained_and_lost(old_words, new_words) : joined(old_words) + " -> " + joined(new_words);
+  out.push_back({part + " " + text, (after & ~before) != 0});
+}
+
+// Of lists that ask nothing when they are empty.
+void compare_conditions(const std::string& part, const Words& before, const Words& after, Changes& out) {
+  if (before == after) return;
+  bool is_list = !before.empty() && !after.empty();
+  auto text_of = [](const Words& words) { return words.empty() ? "any" : joined(words); };
+  std::string text = is_list ? gained_and_lost(before, after) : text_of(before) + " -> " + text_of(after);
+  bool wider = after.empty() || (is_list && includes_more(before, after));
+  out.push_back({"when " + part + " " + text, wider});
+}
+
+template <class T>
+Words numbers(const std::vector<T>& list) {
+  Words words;
+  for (T number : list) words.insert(std::to_string(number));
+  return words;
+}
+
+Words words_of(const std::vector<std::string>& list) { return {list.begin(), list.end()}; }
+
+void compare(const Condition& before, const Condition& after, Changes& out) {
+  compare_conditions("uids", numbers(before.uids), numbers(after.uids), out);
+  compare_conditions("gids", numbers(before.gids), numbers(after.gids), out);
+  compare_conditions("cgroups", words_of(before.cgroups), words_of(after.cgroups), out);
+  auto initial = [](bool only) { return only ? Words{"initial"} : Words{}; };
+  compare_conditions("network_namespace", initial(before.initial_network), initial(after.initial_network), out);
+  compare_conditions("user_namespace", initial(before.initial_users), initial(after.initial_users), out);
+}
+
+HelperSet allowed_helpers(const HelperRule& rule) {
+  HelperSet all = rule.read_only ? read_only_helpers() : HelperSet().set();
+  return all & ~rule.denied;
+}
+
+bool allows_more_kfuncs(const HelperRule& before, const HelperRule& after) {
+  if (after.is_any() && !before.is_any()) return true;  // those of modules
+  if (before.read_only && !after.read_only) return true;
+  return std::ranges::any_of(before.denied_kfuncs, [&after](const std::string& name) {
+    return !after.denied_kfuncs.contains(name) && (!after.read_only || read_only_kfuncs().contains(name));
+  });
+}
+
+std::string text_of(const HelperRule& rule) {
+  Words denied(rule.denied_kfuncs.begin(), rule.denied_kfuncs.end());
+  for (unsigned number = 0; number < kMaxHelpers; ++number)
+    if (rule.denied.test(number)) denied.insert(name_of(kHelpers, number));
+  std::string text = rule.read_only ? "read-only" : "any";
+  return denied.empty() ? text : text + " without " + joined(denied);
+}
+
+void compare(const HelperRule& before, const HelperRule& after, Changes& out) {
+  if (before == after) return;
+  bool more_helpers = (allowed_helpers(after) & ~allowed_helpers(before)).any();
+  out.push_back(
+      {"helpers " + text_of(before) + " -> " + text_of(after), more_helpers || allows_more_kfuncs(before, after)});
+}
+
+// Every target with its kind, so that all three lists are one set.
+Words words_of(const AttachTargets& targets) {
+  Words words;
+  for (const std::string& glob : targets.functions) words.insert("functions:" + glob);
+  for (const std::string& glob : targets.tracepoints) words.insert("tracepoints:" + glob);
+  for (const std::string& glob : targets.lsm_hooks) words.insert("lsm_hooks:" + glob);
+  return words;
+}
+
+void compare(const std::optional<AttachTargets>& before, const std::optional<AttachTargets>& after, Changes& out) {
+  if (!before && !after) return;
+  if (!before || !after) {
+    std::string text = before ? joined(words_of(*before)) + " -> any" : "any -> " + joined(words_of(*after));
+    out.push_back({"attach_to " + text, !after});
+    return;
+  }
+  Words old_words = words_of(*before);
+  Words new_words = words_of(*after);
+  if (old_words == new_words) return;
+  out.push_back({"attach_to " + gained_and_lost(old_words, new_words), includes_more(old_words, new_words)});
+}
+
+void compare(const std::string& option, bool before, bool after, Changes& out) {
+  if (before == after) return;
+  out.push_back({option + (after ? " off -> on" : " on -> off"), after});
+}
+
+}  // namespace
+
+std::string joined(const Words& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text.empty() ? "nothing" : text;
+}
+
+std::string gained_and_lost(const Words& before, const Words& after) {
+  std::string text;
+  auto add = [&text](char sign, const std::string& word) { text += (text.empty() ? "" : " ") + (sign + word); };
+  for (const std::string& word : after)
+    if (!before.contains(word)) add('+', word);
+  for (const std::string& word : before)
+    if (!after.contains(word)) add('-', word);
+  return text;
+}
+
+bool includes_more(const Words& before, const Words& after) { return !std::ranges::includes(before, after); }
+
+std::vector<Change> grant_changes(const Grant& before, const Grant& after) {
+  Changes out;
+  compare("commands", before.commands, after.commands, kCommands, out);
+  compare("program_types", before.program_types, after.program_types, kProgramTypes, out);
+  compare("map_types", before.map_types, after.map_types, kMapTypes, out);
+  compare("attach_types", before.attach_types, after.attach_types, kAttachTypes, out);
+  compare(before.attach_to, after.attach_to, out);
+  compare(before.when, after.when, out);
+  compare(before.helpers, after.helpers, out);
+  compare("debug", before.debug, after.debug, out);
+  compare("jit", before.jit, after.jit, out);
+  return out;
+}
+
+}  // namespace bpfgate::manifest

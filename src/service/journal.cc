@@ -102,10 +102,11 @@ void log(const gate::Event& event) {
       "BPFGATE_PROGRAM_TYPE=%s", event.program_type.value_or("").c_str(), "BPFGATE_MAP_TYPE=%s",
       event.map_type.value_or("").c_str(), "BPFGATE_ATTACH_TYPE=%s", event.attach_type.value_or("").c_str(),
       "BPFGATE_TARGET=%s", event.target.value_or("").c_str(), "BPFGATE_HELPERS=%s", joined(event.helpers).c_str(),
-      "BPFGATE_KFUNCS=%s", joined(event.kfuncs).c_str(), "BPFGATE_DENIED=%s", event.denied.value_or("").c_str(),
-      "BPFGATE_EXECUTABLE=%s", event.executable.c_str(), "BPFGATE_COMM=%s", event.comm.c_str(), "BPFGATE_PID=%u",
-      event.tgid, "BPFGATE_UID=%u", event.uid, "BPFGATE_GENERATION=%llu",
-      static_cast<unsigned long long>(event.generation), id.empty() ? nullptr : "MESSAGE_ID=%s", id.c_str(), nullptr);
+      "BPFGATE_KFUNCS=%s", joined(event.kfuncs).c_str(), "BPFGATE_KFUNC_COUNT=%u", event.kfunc_count,
+      "BPFGATE_DENIED=%s", event.denied.value_or("").c_str(), "BPFGATE_EXECUTABLE=%s", event.executable.c_str(),
+      "BPFGATE_COMM=%s", event.comm.c_str(), "BPFGATE_PID=%u", event.tgid, "BPFGATE_UID=%u", event.uid,
+      "BPFGATE_GENERATION=%llu", static_cast<unsigned long long>(event.generation),
+      id.empty() ? nullptr : "MESSAGE_ID=%s", id.c_str(), nullptr);
 }
 
 void log(Notice notice, const std::string& text) {

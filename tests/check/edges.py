@@ -18,6 +18,7 @@ LEVELS = [
     {"ima"},
     {"evidence"},
     {"sign", "gate"},
+    {"learn"},
     {"cli", "service"},
 ]
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
@@ -30,7 +31,7 @@ OWNERS = [
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
     (re.compile(r"nlohmann/"), {"manifest", "cli", "service"}),
     (re.compile(r"CLI/"), {"cli"}),
-    (re.compile(r"systemd/"), {"service"}),
+    (re.compile(r"systemd/"), {"learn", "service"}),
     (re.compile(r"microhttpd\.h$"), {"service"}),
 ]
 
@@ -103,6 +104,8 @@ def self_test(table):
         ("crypto/x.cc", "#  include <manifest/manifest.h>"),  # in other words
         ("sign/x.cc", '#include "gate/gate.h"'),
         ("gate/x.cc", '#include "cli/cli.h"'),
+        ("gate/x.cc", '#include "learn/draft.h"'),
+        ("learn/x.cc", "#include <nlohmann/json.hpp>"),
         ("evidence/x.cc", '#include "../crypto/crypto.h"'),
         ("ima/x.cc", '#include "fsverity/fsverity.h"'),
         ("crypto/x.cc", '#include "ima/ima.h"'),

@@ -41,6 +41,7 @@ void setup_gate(CLI::App& app, int& status);
 void setup_doctor(CLI::App& app, int& status);
 void setup_events(CLI::App& app, int& status);
 void setup_explain(CLI::App& app, int& status);
+void setup_learn(CLI::App& app, int& status);
 void setup_completion(CLI::App& app, int& status);
 
 }  // namespace bpfgate::cli

@@ -2,11 +2,10 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <ctime>
 #include <memory>
 
 #include "cli/cli.h"
-#include "cli/output.h"
+#include "cli/event_json.h"
 #include "gate/events.h"
 #include "gate/gate.h"
 
@@ -24,51 +23,6 @@ struct EventsOptions {
 std::atomic<bool> is_interrupted = false;
 
 void on_signal(int) { is_interrupted = true; }
-
-// RFC 3339, in UTC, to the microsecond.
-std::string time_text(std::chrono::system_clock::time_point time) {
-  std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  auto fraction = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count() % 1000000;
-  std::tm parts = {};
-  ::gmtime_r(&seconds, &parts);
-  char date[32];
-  std::strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts);
-  char text[48];
-  std::snprintf(text, sizeof(text), "%s.%06lldZ", date, static_cast<long long>(fraction));
-  return text;
-}
-
-Json json_of(const Event& event) {
-  Json entry = {{"time", time_text(event.time)},
-                {"kind", event.kind},
-                {"pid", event.pid},
-                {"tgid", event.tgid},
-                {"uid", event.uid},
-                {"comm", event.comm},
-                {"executable", event.executable},
-                {"command", nullptr},
-                {"program_type", nullptr},
-                {"map_type", nullptr},
-                {"attach_type", nullptr},
-                {"target", nullptr},
-                {"helpers", event.helpers},
-                {"kfuncs", event.kfuncs},
-                {"kfunc_count", event.kfunc_count},
-                {"denied", nullptr},
-                {"message", gate::sentence(event)},
-                {"verdict", event.verdict},
-                {"reason", event.reason},
-                {"rule", event.rule},
-                {"pre_existing", event.pre_existing},
-                {"generation", event.generation}};
-  const std::pair<const char*, const std::optional<std::string>&> optionals[] = {
-      {"command", event.command},   {"program_type", event.program_type},
-      {"map_type", event.map_type}, {"attach_type", event.attach_type},
-      {"target", event.target},     {"denied", event.denied}};
-  for (const auto& [key, value] : optionals)
-    if (value) entry[key] = *value;
-  return entry;
-}
 
 void print_event(const Event& event) {
   std::printf("%s %s %s", time_text(event.time).c_str(), event.kind.c_str(), event.reason.c_str());

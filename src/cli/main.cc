@@ -20,6 +20,7 @@ constexpr Command commands[] = {
     {"doctor", "say what could undo the gate on this host", setup_doctor},
     {"explain", "say why a file or a process may do what", setup_explain},
     {"events", "show what the gate refused", setup_events},
+    {"learn", "draft a manifest from what the gate refused", setup_learn},
     {"completion", "print a shell's completion script", setup_completion},
 };
 

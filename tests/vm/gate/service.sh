@@ -95,6 +95,7 @@ in_journal() { journal "MESSAGE_ID=$1" | grep -q "$2"; }
 not_sealed=$(sed -n 's/.*{"not-sealed", "\([0-9a-f]*\)"}.*/\1/p' /opt/bpfgate/journal.cc)
 expect "a refusal is in the journal" in_journal "$not_sealed" '"BPFGATE_COMMAND":"prog_get_next_id"'
 expect "with its executable" in_journal "$not_sealed" "\"BPFGATE_EXECUTABLE\":\"$work/unsigned\""
+expect_output "^bpfgate: $work/unsigned: not sealed" "learn reads the journal" bpfgate learn --journal --since -1h -o draft.json
 counts() { [ "$(ask 'answer["reasons"].get("not-sealed", 0)')" -ge 1 ] && [ "$(ask 'answer["counters"]["refused"]')" -ge 1 ]; }
 expect "and in its counters" counts
 

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/policy_source.h"
 #include "gate/explain.h"
 #include "gate/gate.h"
 #include "manifest/manifest.h"
@@ -15,7 +16,7 @@ using gate::Explanation;
 
 struct ExplainOptions {
   std::string subject;
-  std::string manifest;
+  PolicySource policy;
   std::filesystem::path pin_directory = gate::default_pin_directory;
   bool json = false;
 };
@@ -106,8 +107,8 @@ Result<Explanation> explain(const ExplainOptions& options, const manifest::Manif
 }
 
 Result<int> run(const ExplainOptions& options) {
-  TRY_ASSIGN(manifest::Manifest manifest, manifest::load(options.manifest));
-  TRY_ASSIGN(Explanation explanation, explain(options, manifest));
+  TRY_ASSIGN(manifest::Layers policy, read_policy(options.policy));
+  TRY_ASSIGN(Explanation explanation, explain(options, policy.manifest));
   if (options.json) {
     print_json(json_of(explanation));
   } else {
@@ -124,7 +125,10 @@ void setup_explain(CLI::App& app, int& status) {
   app.add_option("subject", options->subject, "a process id, or a file (a number is a file as ./NUMBER)")
       ->type_name("PID|FILE")
       ->required();
-  app.add_option("--manifest", options->manifest, "the policy to judge by")->type_name("FILE")->required();
+  CLI::Option* file =
+      app.add_option("--manifest", options->policy.file, "the policy to judge by; without it the host's");
+  file->type_name("FILE");
+  add_root_option(app, options->policy, file);
   app.add_option("--pin-directory", options->pin_directory, "where in bpffs the gate is")
       ->type_name("DIR")
       ->capture_default_str();

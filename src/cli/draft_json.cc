@@ -44,7 +44,8 @@ Json grant_names(const learn::Entry& entry) {
 Json* find_digest(Json& digests, const manifest::Manifest& base, const fsverity::Digest& digest) {
   for (size_t i = 0; i < base.digests.size(); ++i) {
     const manifest::ListedDigest& listed = base.digests[i];
-    if (listed.algorithm == static_cast<uint16_t>(digest.algorithm) && listed.digest == digest.value)
+    if (listed.kind == manifest::DigestKind::FsVerity && listed.algorithm == static_cast<uint16_t>(digest.algorithm) &&
+        listed.digest == digest.value)
       return &digests[i];
   }
   return nullptr;

@@ -42,7 +42,7 @@ signed_for_ima loaders lower/signed
 mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work-of-overlay merged || die "overlay"
 
 listed_digest=sha256:$(sha256sum listed | cut -d' ' -f1)
-[ "$listed_digest  listed" = "$(bpfgate digest --ima listed)" ] && pass "bpfgate and sha256sum agree" ||
+[ "$listed_digest listed" = "$(bpfgate digest --ima listed)" ] && pass "bpfgate and sha256sum agree" ||
   fail "$listed_digest is not $(bpfgate digest --ima listed)"
 write_manifest off.json enforce 1
 python3 - "$listed_digest" <<'PYTHON'

@@ -8,13 +8,11 @@
 #ifndef BPFGATE_EVIDENCE_BPF_H
 #define BPFGATE_EVIDENCE_BPF_H
 
+#include "scratch.bpf.h"
 #include "usage.bpf.h"
 
 static const char signature_xattr[] = "user.bpf_prog_sig";
 
-/* Set before load: buffers in the pool, and how many claims a judgement tries before it gives up for now. */
-const volatile __u32 scratch_slots = GATE_SCRATCH_SLOTS;
-const volatile __u32 scratch_steps = GATE_SCRATCH_STEPS;
 /*
  * Set where the kernel has inode_post_setxattr and inode_post_removexattr (6.9). Without them a signature could be
  * replaced between the hook that forgets the verdict and the change itself, so verdicts are not kept.
@@ -37,23 +35,6 @@ struct gate_workspace {
 	__u32 verifying; /* it may search the gate's keyrings: see guard_key in guard.bpf.c */
 	struct gate_usage usage; /* of the program it is about to load */
 };
-
-/*
- * A signature is too large for any stack, and a sleepable program can be preempted and can migrate, so per-CPU memory
- * would be a race. Hence a pool; `busy` is claimed with compare-and-swap.
- */
-struct gate_scratch {
-	__u32 busy;
-	__u32 length;
-	__u8 signature[GATE_MAX_SIGNATURE];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, GATE_SCRATCH_SLOTS); /* scratch_slots */
-	__type(key, __u32);
-	__type(value, struct gate_scratch);
-} scratch SEC(".maps");
 
 /* The verdict a signature led to. Refusals are not kept: whatever mends them must count at once. */
 struct gate_kept_verdict {
@@ -209,54 +190,6 @@ static __always_inline bool is_listed(const struct gate_digest *digest, struct g
 	conclude_role(judgement, listed->role, listed->grants,
 		      is_ima(digest) ? GATE_REASON_LISTED_IMA_DIGEST : GATE_REASON_LISTED_DIGEST);
 	return true;
-}
-
-struct gate_claim {
-	struct gate_scratch *slot;
-	__u32 first;
-	__s32 keyring;
-};
-
-/*
- * There is no kfunc to sleep with. Looking up a key allocates with GFP_KERNEL, and that is where a kernel without full
- * preemption lets the tasks run that hold the buffers. Once after every round is enough.
- */
-static long try_to_claim(__u64 step, struct gate_claim *claim)
-{
-	__u32 index = (claim->first + step) % scratch_slots;
-	struct gate_scratch *slot = bpf_map_lookup_elem(&scratch, &index);
-	struct bpf_key *key;
-
-	if (slot && __sync_val_compare_and_swap(&slot->busy, 0, 1) == 0) {
-		claim->slot = slot;
-		return 1;
-	}
-	if ((step + 1) % scratch_slots != 0)
-		return 0;
-	if (step + 1 == scratch_slots)
-		count(scratch_waits);
-	key = bpf_lookup_user_key(claim->keyring, 0);
-	if (key)
-		bpf_key_put(key);
-	return 0;
-}
-
-static __always_inline struct gate_scratch *claim_scratch(__u64 generation)
-{
-	struct gate_claim claim = {.first = bpf_get_smp_processor_id()};
-	struct gate_signer *signer = signer_of(generation, 0);
-
-	if (signer)
-		claim.keyring = signer->keyring;
-	bpf_loop(scratch_steps, try_to_claim, &claim, 0);
-	if (!claim.slot)
-		count(scratch_exhausted);
-	return claim.slot;
-}
-
-static __always_inline void release_scratch(struct gate_scratch *slot)
-{
-	__sync_lock_test_and_set(&slot->busy, 0);
 }
 
 /* False with the judgement concluded. */

@@ -38,4 +38,13 @@ Result<Bytes> from_hex(std::string_view text) {
   return bytes;
 }
 
+std::string printable(std::string_view text) {
+  std::string result;
+  for (char c : text) {
+    auto byte = static_cast<uint8_t>(c);
+    result += byte < ' ' || byte > '~' ? "\\x" + to_hex(ByteView(&byte, 1)) : std::string(1, c);
+  }
+  return result;
+}
+
 }  // namespace bpfgate

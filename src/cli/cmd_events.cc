@@ -30,8 +30,8 @@ void print_event(const Event& event) {
        {event.command, event.program_type, event.map_type, event.attach_type, event.target, event.denied})
     if (what) std::printf(" %s", what->c_str());
   std::printf(" pid=%u tgid=%u uid=%u comm=%s exe=%s verdict=%s rule=%s%s\n", event.pid, event.tgid, event.uid,
-              event.comm.c_str(), event.executable.empty() ? "?" : event.executable.c_str(), event.verdict.c_str(),
-              event.rule.c_str(), event.pre_existing ? " pre-existing" : "");
+              printable(event.comm).c_str(), event.executable.empty() ? "?" : printable(event.executable).c_str(),
+              event.verdict.c_str(), event.rule.c_str(), event.pre_existing ? " pre-existing" : "");
 }
 
 // Followed, a stream has no end that a closing bracket could mark: there it is one object a line.

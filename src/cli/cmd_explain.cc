@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <charconv>
 #include <cstdio>
 #include <memory>
 
@@ -37,7 +38,8 @@ std::string_view name_of(gate::Image image) {
 bool is_loader(const Explanation& explanation) {
   bool by_file = explanation.conclusion.verdict == evidence::Verdict::Loader;
   if (!explanation.mark || explanation.mark->image == gate::Image::Inherited) return by_file;
-  return by_file && explanation.mark->image == gate::Image::Watched && explanation.mark->taint.empty();
+  bool is_judged = !explanation.mark->is_current || explanation.mark->verdict == "loader";
+  return by_file && is_judged && explanation.mark->image == gate::Image::Watched && explanation.mark->taint.empty();
 }
 
 Json json_of(const std::vector<manifest::Grant>& grants) {
@@ -89,7 +91,7 @@ void print_mark(const gate::Mark& mark) {
 void print(const Explanation& explanation) {
   const evidence::Conclusion& conclusion = explanation.conclusion;
   if (explanation.process) std::printf("process   %u\n", *explanation.process);
-  std::printf("file      %s\n", explanation.file.c_str());
+  std::printf("file      %s\n", printable(explanation.file.native()).c_str());
   if (conclusion.digest) std::printf("digest    %s\n", evidence::to_string(*conclusion.digest).c_str());
   std::printf("verdict   %s: %s%s%s\n", std::string(evidence::name_of(conclusion.verdict)).c_str(),
               std::string(evidence::name_of(conclusion.reason)).c_str(), conclusion.rule.empty() ? "" : " of ",
@@ -102,8 +104,11 @@ void print(const Explanation& explanation) {
 Result<Explanation> explain(const ExplainOptions& options, const manifest::Manifest& manifest) {
   bool is_process = options.subject.find_first_not_of("0123456789") == std::string::npos;
   if (!is_process) return gate::explain_file(options.subject, manifest);
-  auto number = std::strtoul(options.subject.c_str(), nullptr, 10);
-  return gate::explain_process(static_cast<uint32_t>(number), manifest, options.pin_directory);
+  uint32_t process = 0;
+  const char* end = options.subject.data() + options.subject.size();
+  if (std::from_chars(options.subject.data(), end, process).ec != std::errc())
+    return fail(ErrorKind::Usage, options.subject + " is no process id", "a file of that name is ./" + options.subject);
+  return gate::explain_process(process, manifest, options.pin_directory);
 }
 
 Result<int> run(const ExplainOptions& options) {

@@ -98,7 +98,7 @@ Failure refuse_lock_out(const std::vector<gate::LockedOut>& locked_out) {
   std::string message = "enforcing this manifest would lock out";
   for (const gate::LockedOut& process : locked_out) {
     std::string who = process.pid == 0 ? "this program" : "process " + std::to_string(process.pid);
-    message += "\n  " + who + " " + process.executable + ": " + process.reason;
+    message += "\n  " + who + " " + printable(process.executable) + ": " + process.reason;
     if (process.bpf_objects != 0) message += ", holds " + std::to_string(process.bpf_objects) + " BPF objects";
   }
   return fail(ErrorKind::Refused, message, "Sign and seal them, or load in audit mode first, or use --force.");
@@ -222,6 +222,7 @@ struct GateCommand {
 
 void add_signature(CLI::App& app, GateOptions& options) {
   app.add_option("--signature", options.signature, "of the manifest (without it: MANIFEST.p7s, where there is one)")
+      ->check(refuse_empty)
       ->type_name("FILE");
 }
 
@@ -254,6 +255,7 @@ void add_seal_options(CLI::App& app, GateOptions& options) {
 
 void add_unload_options(CLI::App& app, GateOptions& options) {
   app.add_option("--manifest", options.policy.file, "of mode \"off\" and signed: what a sealed gate wants")
+      ->check(refuse_empty)
       ->type_name("FILE");
   add_signature(app, options);
 }

@@ -8,6 +8,7 @@
 #include "cli/draft_json.h"
 #include "cli/event_json.h"
 #include "cli/output.h"
+#include "cli/policy_source.h"
 #include "gate/policy.h"
 #include "learn/draft.h"
 #include "learn/journal.h"
@@ -59,18 +60,8 @@ Result<std::vector<Event>> collect(const LearnOptions& options) {
   return events;
 }
 
-// Anybody can name a file, and names must not act on the terminal they are shown on.
-std::string shown(const std::string& text) {
-  std::string result;
-  for (char c : text) {
-    auto byte = static_cast<uint8_t>(c);
-    result += byte < ' ' || byte > '~' ? "\\x" + to_hex(ByteView(&byte, 1)) : std::string(1, c);
-  }
-  return result;
-}
-
 void print_remark(const learn::Remark& remark) {
-  std::fprintf(stderr, "bpfgate: %s: %s\n", shown(remark.executable).c_str(), shown(remark.text).c_str());
+  std::fprintf(stderr, "bpfgate: %s: %s\n", printable(remark.executable).c_str(), printable(remark.text).c_str());
   if (!remark.remedy.empty()) std::fprintf(stderr, "  %s\n", remark.remedy.c_str());
 }
 
@@ -95,7 +86,7 @@ void print_draft_json(const learn::Draft& draft, const std::string& file) {
 
 void print_draft(const learn::Draft& draft, const std::string& file) {
   for (const learn::Entry& entry : draft.entries)
-    std::printf("%s: grant %s\n", shown(entry.path).c_str(), entry.grant.name.c_str());
+    std::printf("%s: grant %s\n", printable(entry.path).c_str(), entry.grant.name.c_str());
   std::printf("%s\n", file.c_str());
 }
 
@@ -126,8 +117,10 @@ void setup_learn(CLI::App& app, int& status) {
   app.add_option("--events", options->files, "learn from what bpfgate events --json printed; - is standard input")
       ->type_name("FILE");
   app.add_flag("--journal", options->journal, "learn from what bpfgated wrote to the journal");
-  app.add_option("--since", options->since, "leave out older events: 2026-03-01T12:00:00Z, or -1h")->type_name("TIME");
-  app.add_option("--manifest", options->base, "add to this manifest")->type_name("FILE");
+  app.add_option("--since", options->since, "leave out older events: 2026-03-01T12:00:00Z, or -1h")
+      ->type_name("TIME")
+      ->check(refuse_empty);
+  app.add_option("--manifest", options->base, "add to this manifest")->type_name("FILE")->check(refuse_empty);
   app.add_option("--name", options->name, "name of the draft (without it: learned, or that of --manifest)")
       ->type_name("NAME");
   app.add_option("-o,--output", options->output, "where the draft goes")->type_name("FILE")->required();

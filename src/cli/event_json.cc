@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/bytes.h"
 #include "learn/time.h"
 
 namespace bpfgate::cli {
@@ -32,7 +33,7 @@ class Reader {
   Result<> read_who(Event& event) const {
     TRY_ASSIGN(std::string time, text("time"));
     auto moment = learn::time_from(time, {});
-    if (!moment) return wrong("time: " + moment.error().message);
+    if (!moment) return wrong("time: " + bpfgate::printable(moment.error().message));
     event.time = *moment;
     TRY_ASSIGN(event.kind, text("kind"));
     TRY_ASSIGN(event.reason, text("reason"));

@@ -3,12 +3,7 @@
 
 namespace bpfgate::cli {
 
-namespace {
-
-// A shell's variable that was not set must not turn one policy into another.
 std::string refuse_empty(const std::string& value) { return value.empty() ? "the name is empty" : ""; }
-
-}  // namespace
 
 CLI::Option* add_root_option(CLI::App& app, PolicySource& source, CLI::Option* file) {
   file->check(refuse_empty);

@@ -17,6 +17,9 @@ struct PolicySource {
   std::string root;  // that the host's directories are below; empty: /
 };
 
+// A check for options: a shell's variable that was not set must not turn one policy, or order, into another.
+std::string refuse_empty(const std::string& value);
+
 // Declares --root, which does not go with `file`. Neither may be empty.
 CLI::Option* add_root_option(CLI::App& app, PolicySource& source, CLI::Option* file);
 

@@ -58,6 +58,13 @@ std::string text_for(const File& file) {
   return "";
 }
 
+// What such a process calls says nothing of the file it claims to be: code of others runs in it, or the file is not
+// the one it was started from.
+bool is_about_the_mark(const std::string& reason) {
+  return reason.starts_with("taint-") || reason == "exec-traced" || reason == "exe-changed" ||
+         reason == "shared-memory";
+}
+
 class Learner {
  public:
   Learner(const manifest::Manifest& base, const Examiner& examiner) : base_(base), examiner_(examiner) {
@@ -90,9 +97,11 @@ class Learner {
   // And says so, where one would not help.
   bool asks_for_a_grant(const Event& event) {
     const std::string& who = event.executable.empty() ? event.comm : event.executable;
-    if (event.reason.starts_with("taint-"))
-      remark(who, "has lost its mark (" + event.reason + ")",
+    if (is_about_the_mark(event.reason)) {
+      remark(who, "has no mark, or has lost it (" + event.reason + ")",
              "no command that is granted helps with that: sign what it maps as code, or see the option \"jit\"");
+      return false;
+    }
     if (event.kind != "refused" && event.kind != "would-refuse") return false;
     if (event.reason.starts_with("guarded-")) {
       remark(who, "has reached for the gate itself (" + event.reason + ")", "only the grant \"admin\" is for that");

@@ -118,12 +118,13 @@ void compare_elements(const std::string& what, const Json& before, const Json& a
     add("grant " + gained_and_lost(grants_of(before), grants_of(after)), gains_grant(before, after));
 }
 
+// A listed digest has the last word on its file: without it, a signature of the file may count for more.
 void compare_lists(const Pair& lists, KeyOf key_of, Changes& out) {
   for (const auto& [what, pair] : match(*lists.before, *lists.after, key_of)) {
     if (!pair.before)
       out.push_back({"+ " + what + ": " + described(*pair.after), true});
     else if (!pair.after)
-      out.push_back({"- " + what + ": " + described(*pair.before), false});
+      out.push_back({"- " + what + ": " + described(*pair.before), pair.before->contains("digest")});
     else if (!is_equal(pair))
       compare_elements(what, *pair.before, *pair.after, out);
   }
@@ -148,7 +149,9 @@ void compare_grants(const Pair& lists, const Manifest& before, const Manifest& a
 }
 
 // In audit mode nothing is refused, and without a gate neither.
-bool refuses_less(Mode before, Mode after) { return before == Mode::Enforce && after != Mode::Enforce; }
+bool refuses_less(Mode before, Mode after) {
+  return (before == Mode::Enforce && after != Mode::Enforce) || (before != Mode::Off && after == Mode::Off);
+}
 
 std::string text_of(const Json* value) {
   if (value == nullptr) return "nothing";

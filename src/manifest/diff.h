@@ -12,8 +12,8 @@ namespace bpfgate::manifest {
 
 // One change, as a line for people: "+ signer NAME: ...", "- digest ...", "~ mode audit -> enforce". Wider: the part it
 // is about allows something that this part did not allow before: a signer, digest, grant, command, type, helper or glob
-// more, a condition less, an option on. Whether another part has allowed it all along, or still forbids it, is not
-// asked.
+// more, a condition less, an option on; a digest less, which no longer overrules its file's signature. Whether another
+// part has allowed it all along, or still forbids it, is not asked.
 struct Change {
   std::string text;
   bool wider = false;

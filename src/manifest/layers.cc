@@ -114,10 +114,16 @@ bool is_drop_in(const fs::path& path) {
 // By file name, so in the order in which they are applied; a later layer's takes the place.
 using DropIns = std::map<std::string, fs::path>;
 
+// A link that leads nowhere is there, and an error to read: it must not bring a lower layer's policy back.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
+}
+
 Result<> find_drop_ins(const fs::path& directory, DropIns& found) {
   std::error_code error;
   fs::directory_iterator entry(directory, error);
-  if (error == std::errc::no_such_file_or_directory) return {};
+  if (error == std::errc::no_such_file_or_directory && !is_there(directory)) return {};
   for (; !error && entry != fs::directory_iterator(); entry.increment(error))
     if (is_drop_in(entry->path())) found[entry->path().filename().string()] = entry->path();
   if (error) return fail_errno(directory.string(), error.value());
@@ -127,12 +133,6 @@ Result<> find_drop_ins(const fs::path& directory, DropIns& found) {
 bool is_masked(const fs::path& path) {
   std::error_code error;
   return fs::read_symlink(path, error) == "/dev/null";
-}
-
-// A link that leads nowhere is there, and an error to read: it must not bring a lower layer's policy back.
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
 }
 
 Result<fs::path> find_base(const std::vector<fs::path>& directories) {

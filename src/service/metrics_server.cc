@@ -60,11 +60,12 @@ void MetricsServer::Stop::operator()(MHD_Daemon* daemon) const { ::MHD_stop_daem
 
 Result<MetricsServer> MetricsServer::start(UniqueFd listener, Source source) {
   MetricsServer server(std::move(source));
-  // The port is the socket's.
-  server.daemon_.reset(::MHD_start_daemon(
-      MHD_USE_EPOLL_INTERNAL_THREAD, 0, nullptr, nullptr, on_request, server.source_.get(), MHD_OPTION_LISTEN_SOCKET,
-      listener.get(), MHD_OPTION_CONNECTION_LIMIT, max_connections, MHD_OPTION_CONNECTION_TIMEOUT, timeout_seconds,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_per_connection, MHD_OPTION_END));
+  // The port is the socket's. Without ITC the daemon is stopped by shutting the socket down, which systemd has as well.
+  server.daemon_.reset(::MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, nullptr, nullptr, on_request,
+                                          server.source_.get(), MHD_OPTION_LISTEN_SOCKET, listener.get(),
+                                          MHD_OPTION_CONNECTION_LIMIT, max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+                                          timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_per_connection,
+                                          MHD_OPTION_END));
   if (!server.daemon_) return fail(ErrorKind::Failed, "cannot serve HTTP on the socket that was handed over");
   (void)listener.release();  // closed with the daemon
   return server;

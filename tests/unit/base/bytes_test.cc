@@ -37,3 +37,10 @@ TEST_CASE("a NUL inside the text is not its end") {
                                 "0",
                                 4)));
 }
+
+TEST_CASE("text for a terminal has printable ASCII only") {
+  CHECK(printable("/usr/bin/a b~") == "/usr/bin/a b~");
+  CHECK(printable("\x1b[31m\n") == "\\x1b[31m\\x0a");
+  CHECK(printable("\xc3\xa4\x7f") == "\\xc3\\xa4\\x7f");
+  CHECK(printable("").empty());
+}

@@ -120,6 +120,18 @@ TEST_CASE("a helper that makes the difference is said") {
   CHECK(has_remark(draft, "/a", "the helper probe_write_user"));
 }
 
+TEST_CASE("what a process without its mark calls is not learned for the file it claims to be") {
+  for (const char* reason : {"taint-exe-replaced", "taint-anonymous", "exec-traced", "exe-changed", "shared-memory"}) {
+    INFO(reason);
+    gate::Event forged = event("/a", "btf_load");
+    forged.reason = reason;
+    REQUIRE(forged.kind == "would-refuse");
+    Draft draft = draft_of({forged}, files({{"/a", sealed(1)}}));
+    CHECK(draft.entries.empty());
+    CHECK(has_remark(draft, "/a", reason));
+  }
+}
+
 TEST_CASE("attempts on the gate, debuggers and unmet conditions are not learned") {
   gate::Event guarded = event("/a", "link_get_fd_by_id");
   guarded.reason = "guarded-link";

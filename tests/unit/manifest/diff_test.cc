@@ -75,7 +75,7 @@ TEST_CASE("differences of signers and digests") {
        {"~ signer libs: role library -> manifest (wider)"},
        {"~ signer libs: role manifest -> library (wider)"}},
       {R"([{"op":"remove","path":"/digests/0"}])",
-       {"- " + digest + ": loader, grant full"},
+       {"- " + digest + ": loader, grant full (wider)"},
        {"+ " + digest + ": loader, grant full (wider)"}},
       {R"([{"op":"replace","path":"/digests/0/grant","value":"none"}])",
        {"~ " + digest + ": grant +none -full"},

@@ -193,6 +193,15 @@ TEST_CASE("a link to /dev/null masks a drop-in, and any other that leads nowhere
   CHECK_FALSE(host.load());
 }
 
+TEST_CASE("a directory of drop-ins that leads nowhere does not bring masked ones back") {
+  Host host;
+  host.write("usr/lib/bpfgate/manifest.json", minimal());
+  fs::create_directories(host.root / "etc/bpfgate");
+  REQUIRE(host.load());
+  fs::create_directory_symlink("nowhere", host.root / "etc/bpfgate/manifest.d");
+  CHECK_FALSE(host.load());
+}
+
 TEST_CASE("a base that cannot be read does not bring a lower one back") {
   Host host;
   host.write("usr/lib/bpfgate/manifest.json", minimal());

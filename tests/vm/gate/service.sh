@@ -111,6 +111,8 @@ grep -qx 'bpfgate_gate_sealed 1' output && ! grep -q events_total output && pass
 expect_status 0 "systemd listens for scrapers" systemctl start bpfgated-metrics.socket
 expect_output '^bpfgate_gate_loaded 1$' "they get the metrics" scrape /metrics
 expect_output '^HTTP/1.. 404 ' "and nothing else" scrape /run/bpfgate/metrics.prom
+expect_status 0 "who serves them is restarted" systemctl restart bpfgated-metrics
+expect_output '^bpfgate_gate_loaded 1$' "and the socket is still good" scrape /metrics
 server=$(systemctl show -P MainPID bpfgated-metrics)
 [ "$(stat -c %U "/proc/$server")" = bpfgate-metrics ] && pass "not from root" || fail "served by $(stat -c %U "/proc/$server")"
 

@@ -13,13 +13,13 @@
  * could not be judged at exec or was judged under another policy, whose executable must still be the file it was
  * started from.
  */
-static __noinline int judge_running(struct gate_task *process)
+__noinline int judge_running(void)
 {
 	struct gate_judgement found = {}, *judgement = &found;
-	struct gate_task *thread = current_thread();
+	struct gate_task *process = current_process(0), *thread = current_thread();
 	struct file *file;
 
-	if (!thread || !bpf_ksym_exists(bpf_get_task_exe_file))
+	if (!process || !thread || !bpf_ksym_exists(bpf_get_task_exe_file))
 		return 0;
 	file = bpf_get_task_exe_file(bpf_get_current_task_btf());
 	if (!file)
@@ -60,7 +60,10 @@ static __always_inline __u64 grants_of(const struct gate_mark *mark, __u64 gener
 	return mask;
 }
 
-/* Asks the grants of the process, then those that everybody has. The process's own answer is the one to report. */
+/*
+ * Asks the grants of the process, then those that everybody has. The process's own answer is the one to report. A
+ * policy that is replaced meanwhile may have given its bank to another: what was read of it does not count then.
+ */
 static __always_inline int decide(struct gate_task *process, struct gate_request *request)
 {
 	struct gate_policy *policy;
@@ -68,21 +71,19 @@ static __always_inline int decide(struct gate_task *process, struct gate_request
 
 	request->generation = READ_ONCE(active_generation);
 	ask_grants(request, process ? grants_of(&process->mark, request->generation) : 0);
-	if (request->granted)
-		return 0;
-	answer = request->answer;
-	grant = request->grant;
-	policy = policy_of(request->generation);
-	if (!policy)
-		return -EPERM;
-	ask_grants(request, policy->default_grants);
-	if (request->granted)
-		return 0;
-	if (answer) {
-		request->answer = answer;
-		request->grant = grant;
+	if (!request->granted) {
+		answer = request->answer;
+		grant = request->grant;
+		policy = policy_of(request->generation);
+		ask_grants(request, policy ? policy->default_grants : 0);
+		if (answer && !request->granted) {
+			request->answer = answer;
+			request->grant = grant;
+		}
 	}
-	return -EPERM;
+	if (READ_ONCE(active_generation) != request->generation)
+		return -EAGAIN;
+	return request->granted ? 0 : -EPERM;
 }
 
 /* Why a process has no grant is more telling than that everybody's does not do; but not where it nearly does. */
@@ -145,15 +146,28 @@ static __noinline int refuse(struct gate_task *process, struct gate_request *req
 	return -EPERM;
 }
 
+/* What the caller says must not be taken for "none". */
+static __always_inline __u32 known(__u32 type)
+{
+	return type < GATE_UNKNOWN_TYPE ? type : GATE_UNKNOWN_TYPE;
+}
+
 /*
- * 0 is an attach type (cgroup_inet_ingress) as well as what programs have that are bound to none: all but those of
- * cgroup_skb.
+ * 0 is an attach type (cgroup_inet_ingress) as well as what programs have that are bound to none. For two types the
+ * kernel puts another in its place (bpf_prog_load_fixup_attach_type()), before one of the hooks and after the other; of
+ * struct_ops it is no attach type at all.
  */
 static __always_inline __u32 attach_type_of_load(const union bpf_attr *attr)
 {
-	if (attr->expected_attach_type == 0 && attr->prog_type != BPF_PROG_TYPE_CGROUP_SKB)
+	if (attr->prog_type == BPF_PROG_TYPE_STRUCT_OPS)
 		return GATE_NO_ATTACH_TYPE;
-	return attr->expected_attach_type;
+	if (attr->expected_attach_type != 0 || attr->prog_type == BPF_PROG_TYPE_CGROUP_SKB)
+		return known(attr->expected_attach_type);
+	if (attr->prog_type == BPF_PROG_TYPE_CGROUP_SOCK)
+		return BPF_CGROUP_INET_SOCK_CREATE;
+	if (attr->prog_type == BPF_PROG_TYPE_SK_REUSEPORT)
+		return BPF_SK_REUSEPORT_SELECT;
+	return GATE_NO_ATTACH_TYPE;
 }
 
 /* Ids are those of the kernel's own types only where neither a program nor a module is the target. */
@@ -171,18 +185,18 @@ static __always_inline void read_call(struct gate_call *call, __u32 command, con
 	call->target = 0;
 	switch (command) {
 	case BPF_MAP_CREATE:
-		call->map_type = attr->map_type;
+		call->map_type = known(attr->map_type);
 		break;
 	case BPF_PROG_LOAD:
-		call->program_type = attr->prog_type;
+		call->program_type = known(attr->prog_type);
 		call->attach_type = attach_type_of_load(attr);
 		call->target = target_of_load(attr);
 		break;
 	case BPF_LINK_CREATE:
-		call->attach_type = attr->link_create.attach_type;
+		call->attach_type = known(attr->link_create.attach_type);
 		break;
 	case BPF_PROG_ATTACH:
-		call->attach_type = attr->attach_type;
+		call->attach_type = known(attr->attach_type);
 		break;
 	case BPF_RAW_TRACEPOINT_OPEN:
 		/* Without a name it attaches a program to what that was loaded for. */
@@ -192,13 +206,18 @@ static __always_inline void read_call(struct gate_call *call, __u32 command, con
 	}
 }
 
-static __noinline int decide_call(struct gate_task *process, __u32 command, const union bpf_attr *attr)
+/* -EAGAIN: the policy was replaced. */
+static __noinline int decide_call(struct gate_task *process, __u32 command, const union bpf_attr *attr, bool is_last)
 {
 	struct gate_request request = {};
+	int answer;
 
 	read_call(&request.call, command, attr);
-	if (decide(process, &request) == 0)
+	answer = decide(process, &request);
+	if (answer == 0)
 		return 0;
+	if (answer == -EAGAIN && !is_last)
+		return -EAGAIN;
 	return refuse(process, &request, NULL);
 }
 
@@ -216,13 +235,21 @@ static __always_inline int decide_on_link(__u32 id)
 static __noinline int decide_slowly(__u32 command, union bpf_attr *attr)
 {
 	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	int answer, attempt;
 
-	if (process && needs_judging(&process->mark))
-		judge_running(process);
-	if (!process || !mark_allows(&process->mark, command)) {
-		if (decide_call(process, command, attr))
+	for (attempt = 0; attempt < 2; attempt++) {
+		if (process && needs_judging(&process->mark))
+			judge_running();
+		if (process && mark_allows(&process->mark, command))
+			break;
+		answer = decide_call(process, command, attr, attempt);
+		if (answer == 0)
+			break;
+		if (answer != -EAGAIN)
 			return -EPERM;
 	}
+	if (attempt == 2)
+		return -EPERM;
 	if (command == BPF_LINK_GET_FD_BY_ID)
 		return decide_on_link(attr->link_id);
 	return 0;
@@ -278,18 +305,23 @@ int BPF_PROG(gate_bpf_3, int command, union bpf_attr *attr, unsigned int size, i
 	return in_range(decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])));
 }
 
-static __noinline int decide_program(struct gate_task *process, __u64 program, const union bpf_attr *attr)
+/* -EAGAIN: as of decide_call(). */
+static __noinline int decide_program(struct gate_task *process, __u64 program, const union bpf_attr *attr, bool is_last)
 {
 	struct gate_task *thread = current_thread();
 	struct gate_request request = {};
+	int answer;
 
 	read_call(&request.call, BPF_PROG_LOAD, attr);
 	request.call.looks_at_code = true;
 	if (!thread)
 		return -ENOMEM;
 	collect_usage(&thread->workspace.usage, program);
-	if (decide(process, &request) == 0)
+	answer = decide(process, &request);
+	if (answer == 0)
 		return 0;
+	if (answer == -EAGAIN && !is_last)
+		return -EAGAIN;
 	return refuse(process, &request, &thread->workspace.usage);
 }
 
@@ -297,20 +329,28 @@ static __noinline int decide_program(struct gate_task *process, __u64 program, c
 static __always_inline int decide_on_load(__u64 program, const union bpf_attr *attr, int ret)
 {
 	struct gate_task *process;
+	int answer, attempt;
 
 	if (ret)
 		return ret;
 	if (could_undo_the_gate(attr) && guard(GATE_REASON_GUARDED_HOOK))
 		return -EPERM;
 	process = current_process(0);
-	if (process && mark_allows(&process->mark, BPF_PROG_LOAD))
-		return 0;
-	if (decide_program(process, program, attr))
-		return -EPERM;
-	return 0;
+	for (attempt = 0; attempt < 2; attempt++) {
+		if (process && needs_judging(&process->mark))
+			judge_running();
+		if (process && mark_allows(&process->mark, BPF_PROG_LOAD))
+			return 0;
+		answer = decide_program(process, program, attr, attempt);
+		if (answer == 0)
+			return 0;
+		if (answer != -EAGAIN)
+			return -EPERM;
+	}
+	return -EPERM;
 }
 
-SEC("lsm/bpf_prog_load")
+SEC("lsm.s/bpf_prog_load")
 int BPF_PROG(gate_load, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token, bool kernel, int ret)
 {
 	__u64 program = 0;
@@ -320,7 +360,7 @@ int BPF_PROG(gate_load, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_
 }
 
 /* Before 6.15. */
-SEC("lsm/bpf_prog_load")
+SEC("lsm.s/bpf_prog_load")
 int BPF_PROG(gate_load_3, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_token *token, int ret)
 {
 	__u64 program = 0;

@@ -101,13 +101,18 @@ static __always_inline void conclude_role(struct gate_judgement *judgement, __u3
 
 /*
  * Where the content read now is what is executed later, as far as IMA can say that at all: not on overlayfs, whose file
- * is not the one that is mapped, and not where the kernel itself says that it cannot vouch for the content (FUSE).
+ * is not the one that is mapped, and not where somebody else supplies it (FUSE, network file systems).
  */
 static __always_inline bool can_be_hashed(struct file *file)
 {
 	struct super_block *sb = file->f_inode->i_sb;
 
-	return sb->s_magic != OVERLAYFS_SUPER_MAGIC && !(sb->s_iflags & SB_I_IMA_UNVERIFIABLE_SIGNATURE);
+	if (sb->s_magic == OVERLAYFS_SUPER_MAGIC || sb->s_iflags & SB_I_IMA_UNVERIFIABLE_SIGNATURE)
+		return false;
+	/* A writer changes it after it was hashed; and IMA keeps a digest until the last writer has closed the file. */
+	if (file->f_inode->i_writecount.counter > 0)
+		return false;
+	return sb->s_type->fs_flags & FS_REQUIRES_DEV || sb->s_magic == TMPFS_MAGIC;
 }
 
 /* What IMA computes, in the one algorithm that it is set to. */

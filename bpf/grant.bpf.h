@@ -54,6 +54,8 @@ struct {
 } cgroups SEC(".maps");
 
 /* One search among grants. */
+#define GATE_UNKNOWN_TYPE 64 /* a number that no set has but the one of all */
+
 struct gate_request {
 	struct gate_call call;
 	__u64 grants;
@@ -70,9 +72,12 @@ static __always_inline bool is_in_set(__u64 set, __u32 number)
 
 static __always_inline bool is_user(const struct gate_grant *granted, struct task_struct *task)
 {
-	__u32 uid = BPF_CORE_READ(task, cred, euid.val);
-	__u32 i;
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+	__u32 uid, i;
 
+	/* What cannot be read is nobody's. */
+	if (bpf_core_read(&uid, sizeof(uid), &cred->euid.val))
+		return false;
 	for (i = 0; i < GATE_MAX_IDS; i++) {
 		if (i < granted->uid_count && granted->uids[i] == uid)
 			return true;
@@ -111,13 +116,18 @@ static long try_group(__u64 index, struct gate_membership *membership)
 static __always_inline bool is_member(const struct gate_grant *granted, struct task_struct *task)
 {
 	struct gate_membership membership = {.granted = granted};
+	const struct cred *cred;
 	struct group_info *groups;
+	__u32 gid;
 
 	if (granted->gid_count == 0)
 		return true;
-	if (has_group(granted, BPF_CORE_READ(task, cred, egid.val)))
+	cred = BPF_CORE_READ(task, cred);
+	if (bpf_core_read(&gid, sizeof(gid), &cred->egid.val))
+		return false;
+	if (has_group(granted, gid))
 		return true;
-	groups = BPF_CORE_READ(task, cred, group_info);
+	groups = BPF_CORE_READ(cred, group_info);
 	membership.groups = groups;
 	bpf_loop(BPF_CORE_READ(groups, ngroups), try_group, &membership, 0);
 	return membership.found;
@@ -195,10 +205,9 @@ static __always_inline bool is_in_initial_network(struct task_struct *task)
 static __always_inline bool is_among_initial_users(struct task_struct *task)
 {
 	struct user_namespace___gate *users = (void *)BPF_CORE_READ(task, cred, user_ns);
-	int level = -1;
+	int level;
 
-	bpf_core_read(&level, sizeof(level), &users->level);
-	return level == 0;
+	return bpf_core_read(&level, sizeof(level), &users->level) == 0 && level == 0;
 }
 
 /* Asked at each call: a process may change its user, and be moved. Global, so that it is verified once, not wherever it
@@ -270,6 +279,9 @@ static __always_inline __u32 ask(const struct gate_grant *granted, __u32 grant, 
 		return GATE_REASON_MAP_TYPE_NOT_GRANTED;
 	if (call->attach_type != GATE_NO_ATTACH_TYPE && !is_in_set(granted->attach_types, call->attach_type))
 		return GATE_REASON_ATTACH_TYPE_NOT_GRANTED;
+	/* Attached by whatever type is named: the kernel does not look at it. */
+	if (call->program_type == BPF_PROG_TYPE_EXT && granted->attach_types != ~0ULL)
+		return GATE_REASON_ATTACH_TYPE_NOT_GRANTED;
 	if (granted->flags & GATE_GRANT_TARGETS && !allows_target(request->generation, grant, call))
 		return GATE_REASON_TARGET_NOT_GRANTED;
 	if (!meets_condition(request->generation, grant))
@@ -299,12 +311,18 @@ static long ask_next(__u64 index, struct gate_request *request)
 }
 
 /* Sets `granted`, or why not. */
-static __noinline int ask_grants(struct gate_request *request, __u64 mask)
+__noinline int ask_grants(struct gate_request *request, __u64 mask)
 {
-	request->granted = 0;
-	request->answer = GATE_REASON_UNSET;
-	request->grants = mask;
-	bpf_loop(GATE_MAX_GRANTS, ask_next, request, 0);
+	struct gate_request search; /* a loop's context must be on the stack of the function that it is in */
+
+	if (!request)
+		return -EINVAL;
+	search = *request;
+	search.granted = 0;
+	search.answer = GATE_REASON_UNSET;
+	search.grants = mask;
+	bpf_loop(GATE_MAX_GRANTS, ask_next, &search, 0);
+	*request = search;
 	return 0;
 }
 

@@ -4,7 +4,8 @@
  * "admin", reaches what is listed in `guarded`.
  *
  *   bpf_map, bpf_prog        descriptors of the gate's maps and programs, to read or to write: a program of one's own
- *                            writes through a read-only descriptor, and to a frozen map
+ *                            writes through a read-only descriptor, and to a frozen map; and of programs that write
+ *                            the registers of processes
  *   inode_unlink, inode_rmdir, inode_rename, inode_setattr, inode_create, inode_mkdir, inode_symlink, inode_link
  *                            the pins and their directories
  *   sb_mount, move_mount, sb_umount, sb_remount
@@ -15,7 +16,7 @@
  * Descriptors are refused with ENOENT: tools that list what there is go on to the next object then, and stop at any
  * other error. The rest is refused with EPERM.
  *
- * Links have no hook; descriptors of them by id are refused in gate.bpf.c, and one got from a pin can neither detach
+ * Links have no hook; descriptors of them by id are refused in call.bpf.c, and one got from a pin can neither detach
  * nor update an LSM program (bpf_tracing_link_lops in kernel/bpf/syscall.c has neither).
  */
 #include "guarded.bpf.h"
@@ -41,11 +42,31 @@ int BPF_PROG(guard_map, struct bpf_map *map, fmode_t fmode, int ret)
 	return 0;
 }
 
+/* 6.18 and later: a program for uprobes that writes the registers of the process it interrupts, as no hook would see.
+ */
+struct bpf_prog_aux___write {
+	bool kprobe_write_ctx;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool writes_registers(struct bpf_prog *prog)
+{
+	struct bpf_prog_aux___write *aux = (void *)prog->aux;
+	bool writes = true;
+
+	if (!bpf_core_field_exists(aux->kprobe_write_ctx))
+		return false;
+	bpf_core_read(&writes, sizeof(writes), &aux->kprobe_write_ctx);
+	return writes;
+}
+
+/* Comes after the verifier: what a program does to its context it knows by then. */
 SEC("lsm/bpf_prog")
 int BPF_PROG(guard_program, struct bpf_prog *prog, int ret)
 {
 	if (ret)
 		return ret;
+	if (writes_registers(prog) && guard(GATE_REASON_GUARDED_HOOK))
+		return -EPERM;
 	if (is_guarded(GATE_OBJECT_PROGRAM, 0, prog->aux->id) && guard(GATE_REASON_GUARDED_PROGRAM))
 		return -ENOENT;
 	return 0;

@@ -17,6 +17,7 @@
 
 #define EPERM 1
 #define ENOENT 2
+#define EAGAIN 11
 #define ENOMEM 12
 #define EINVAL 22
 #define ERANGE 34
@@ -45,6 +46,8 @@
 #define FS_VERITY_HASH_ALG_SHA256 1
 #define FS_VERITY_HASH_ALG_SHA512 2
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630 /* include/uapi/linux/magic.h */
+#define TMPFS_MAGIC 0x01021994
+#define FS_REQUIRES_DEV 1 /* include/linux/fs.h */
 #define SB_I_IMA_UNVERIFIABLE_SIGNATURE 0x20 /* include/linux/fs.h */
 
 /* fs/bpf_fs_kfuncs.c, fs/verity/measure.c: 6.8; the task's executable and d_path: 6.12 */

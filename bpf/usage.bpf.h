@@ -52,8 +52,16 @@ static __always_inline bool has_function(__u64 generation, __u32 grant, __u32 ki
 	return bpf_map_lookup_elem(&functions, &function) != NULL;
 }
 
+/*
+ * Numbers far beyond any helper's are what libbpf leaves where a field or function is not there; the verifier refuses
+ * them wherever they can be reached.
+ */
+#define FIRST_POISON 0x10000
+
 static __always_inline void note_helper(struct gate_usage *usage, __u32 helper)
 {
+	if (helper >= FIRST_POISON)
+		return;
 	if (helper >= GATE_MAX_HELPERS)
 		usage->later_helpers = true;
 	else

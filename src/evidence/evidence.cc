@@ -88,12 +88,14 @@ Result<Conclusion> judge(const Digest& digest, const SignatureReader& read_signa
   return judge_signature(*signature, digest, trust);
 }
 
-// Where what is read is what is executed: not on overlayfs, nor where a process of the user's supplies the content. The
-// gate goes by the kernel's own marks of such file systems, of which FUSE is the one there is.
+// Where what is read is what is executed: not on overlayfs, nor where a process of the user's or another host supplies
+// the content. The gate asks the kernel whether a file system has a device.
 Result<bool> can_be_hashed(int fd) {
   struct statfs file_system = {};
   if (::fstatfs(fd, &file_system) != 0) return fail_errno("statfs");
-  return file_system.f_type != OVERLAYFS_SUPER_MAGIC && file_system.f_type != FUSE_SUPER_MAGIC;
+  constexpr long others[] = {OVERLAYFS_SUPER_MAGIC, FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, V9FS_MAGIC,
+                             CIFS_SUPER_MAGIC,      SMB2_SUPER_MAGIC};
+  return std::find(std::begin(others), std::end(others), file_system.f_type) == std::end(others);
 }
 
 // The digest that counts: fs-verity's or, where there is none and the policy lets it, IMA's.

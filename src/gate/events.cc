@@ -191,7 +191,7 @@ std::vector<std::string> reason_words() {
 }
 
 std::string sentence(const Event& event) {
-  std::string text = event.kind + ": " + (event.executable.empty() ? event.comm : event.executable) + " (" +
+  std::string text = event.kind + ": " + printable(event.executable.empty() ? event.comm : event.executable) + " (" +
                      std::to_string(event.tgid) + ")";
   for (const auto& what : {event.command, event.program_type, event.map_type, event.attach_type, event.target})
     if (what) text += ", " + *what;

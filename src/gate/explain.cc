@@ -18,13 +18,19 @@ std::vector<manifest::Grant> look_up(const manifest::Manifest& manifest, const s
   return grants;
 }
 
+// One that is gone is found so by whoever opens its executable.
+bool is_process(const std::filesystem::path& directory) {
+  auto status = read_text_file(directory / "status", 65536);
+  return !status || status->find("\nTgid:\t" + directory.filename().string() + "\n") != std::string::npos;
+}
+
 }  // namespace
 
 Result<Explanation> explain_file(const std::filesystem::path& file, const manifest::Manifest& manifest) {
   Explanation explanation;
   explanation.file = file;
   TRY_ASSIGN(OfflineTrust offline, offline_trust(manifest));
-  TRY_ASSIGN(UniqueFd fd, open_file(file, O_RDONLY));
+  TRY_ASSIGN(UniqueFd fd, open_file(file, O_RDONLY | O_NONBLOCK));
   TRY_ASSIGN(explanation.conclusion, evidence::conclude(fd.get(), offline.trust));
   explanation.own_grants = look_up(manifest, explanation.conclusion.grants);
   explanation.default_grants = look_up(manifest, manifest.default_grants);
@@ -33,7 +39,12 @@ Result<Explanation> explain_file(const std::filesystem::path& file, const manife
 
 Result<Explanation> explain_process(uint32_t process, const manifest::Manifest& manifest,
                                     const std::filesystem::path& pin_directory) {
-  std::filesystem::path link = "/proc/" + std::to_string(process) + "/exe";
+  std::filesystem::path directory = "/proc/" + std::to_string(process);
+  // /proc shows threads, too, and the mark is that of the process.
+  if (!is_process(directory))
+    return fail(ErrorKind::Invalid, std::to_string(process) + " is a thread, not a process",
+                "name its process: Tgid in " + (directory / "status").string());
+  std::filesystem::path link = directory / "exe";
   TRY_ASSIGN(Explanation explanation, explain_file(link, manifest));
   std::error_code error;
   explanation.file = std::filesystem::read_symlink(link, error);

@@ -39,6 +39,7 @@ Result<> attach_and_pin(Object& object, const Policy& policy, const Kernel& kern
   TRY(write_bank(maps, policy, first_generation, GATE_MODE_AUDIT));
   TRY(activate(maps, first_generation));
   TRY(make_pin_directories(directory));
+  TRY(object.pin_marks(directory));
   TRY(object.bind_maps());
   for (const std::string& program : programs_for(kernel)) TRY(object.attach(program, directory));
   return {};
@@ -104,7 +105,7 @@ Result<> check_may_unload(const std::optional<Order>& order, PinnedGate& gate, c
 Failure refuse_holders(const std::vector<Holder>& holders) {
   std::string message = "others hold maps or programs of the gate";
   for (const Holder& holder : holders)
-    message += "\n  process " + std::to_string(holder.pid) + " " + holder.executable + ": " +
+    message += "\n  process " + std::to_string(holder.pid) + " " + printable(holder.executable) + ": " +
                std::to_string(holder.descriptors) + " descriptors";
   return fail(ErrorKind::Refused, message, "End them first, or use --force where you trust them.");
 }
@@ -285,6 +286,7 @@ Result<> update(const Order& order, const Places& places) {
   TRY(check_order(order, gate));
   if (seal != Seal::Unsealed) {
     TRY(check_stays_manageable(order.manifest));
+    TRY(check_not_rolled_back(places.state, order.manifest));
     TRY(record_sequence(places.state, order.manifest));
   }
   return apply(order.manifest, gate.policy_maps());
@@ -312,6 +314,7 @@ Result<> seal(const manifest::Manifest& manifest, const Places& places, bool for
   if (before != Seal::Unsealed)
     return fail(ErrorKind::Refused, "the gate is sealed already", "Update its policy instead.");
   TRY(check_stays_manageable(manifest));
+  TRY(check_not_rolled_back(places.state, manifest));
   TRY(check_is_complete(gate));
   TRY(gate.set_seal(GATE_SEALED));
   // Half of it would be worse than none: a policy that others may have written, under a seal.

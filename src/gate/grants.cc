@@ -106,7 +106,9 @@ std::set<std::string> listed_kfuncs(const manifest::HelperRule& rule) {
 
 void append_functions(const KernelTypes& types, const Grant& grant, uint32_t index, GrantRecords& records) {
   for (const std::string& name : listed_kfuncs(grant.helpers)) {
-    if (auto id = types.function(name)) records.functions.push_back({0, index, GATE_KFUNC, *id});
+    // Since 7.0 some can be called by a second name.
+    for (const std::string& known_as : {name, name + "_impl"})
+      if (auto id = types.function(known_as)) records.functions.push_back({0, index, GATE_KFUNC, *id});
   }
   if (!grant.attach_to) return;
   for (uint32_t id : target_ids(types, *grant.attach_to)) records.functions.push_back({0, index, GATE_TARGET, id});

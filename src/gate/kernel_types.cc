@@ -55,7 +55,9 @@ std::vector<uint32_t> KernelTypes::matching(uint32_t kind, const std::string& pr
 }
 
 std::vector<uint32_t> KernelTypes::functions(const std::string& glob) const {
-  return matching(BTF_KIND_FUNC, "", glob);
+  std::vector<uint32_t> found = matching(BTF_KIND_FUNC, "", glob);
+  std::erase_if(found, [this](uint32_t id) { return name(id).starts_with(hook_prefix); });
+  return found;
 }
 
 std::vector<uint32_t> KernelTypes::tracepoints(const std::string& glob) const {

@@ -28,7 +28,8 @@ class KernelTypes {
   [[nodiscard]] std::optional<uint32_t> function(const std::string& name) const;
   // Number of arguments; -1 where there is no such function.
   [[nodiscard]] int arity(const std::string& function) const;
-  // All that a glob (fnmatch(3)) matches: functions; raw tracepoints; hooks of security modules, without "bpf_lsm_".
+  // All that a glob (fnmatch(3)) matches: functions, without those of hooks; raw tracepoints; hooks of security
+  // modules, without "bpf_lsm_".
   [[nodiscard]] std::vector<uint32_t> functions(const std::string& glob) const;
   [[nodiscard]] std::vector<uint32_t> tracepoints(const std::string& glob) const;
   [[nodiscard]] std::vector<uint32_t> lsm_hooks(const std::string& glob) const;

@@ -27,7 +27,7 @@ Result<std::string> program_of_link(int link);
 // The link whose program is bound to every map: by it a gate is found, and all of one gate at once.
 inline constexpr const char* anchor_program = "gate_exec";
 
-// The one whose link is an iterator over marks (bpf/marks.bpf.c).
+// The one that an iterator over marks is made of (bpf/marks.bpf.c); pinned itself, not attached.
 inline constexpr const char* marks_program = "gate_marks";
 
 // A map as the kernel names it, and the size of its values in bytes.

@@ -82,6 +82,8 @@ Result<> survey_process(const fs::path& process, int pid, const evidence::Trust&
 
 Result<std::optional<std::string>> why_not_administrator(const manifest::Manifest& manifest) {
   TRY_ASSIGN(OfflineTrust offline, offline_trust(manifest));
+  // What IMA will say next time is not certain enough to seal by.
+  offline.trust.ima = false;
   return why_locked_out_itself(manifest, offline.trust);
 }
 

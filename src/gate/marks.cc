@@ -29,7 +29,9 @@ Result<Bytes> read_all(int iterator) {
 }
 
 Result<Bytes> read_records(const PinnedGate& gate) {
-  TRY_ASSIGN(UniqueFd link, gate.pins().open_link(marks_program));
+  TRY_ASSIGN(UniqueFd program, gate.pins().open_program(marks_program));
+  UniqueFd link(bpf_link_create(program.get(), 0, BPF_TRACE_ITER, nullptr));
+  if (!link) return fail_errno("make an iterator over marks");
   UniqueFd iterator(bpf_iter_create(link.get()));
   if (!iterator) return fail_errno("open the iterator over marks");
   return read_all(iterator.get());

@@ -71,7 +71,8 @@ Result<> choose_programs(const bpf_object* object, const Kernel& kernel) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
     std::string name = bpf_program__name(program);
-    bool is_wanted = name == sysctl_program || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+    bool is_wanted = name == sysctl_program || name == marks_program ||
+                     std::find(wanted.begin(), wanted.end(), name) != wanted.end();
     if (bpf_program__set_autoload(program, is_wanted) != 0) return libbpf_failure("choose programs");
   }
   return {};
@@ -90,7 +91,7 @@ std::vector<std::string> programs_for(const Kernel& kernel) {
     programs.emplace_back("gate_post_removexattr");
   }
   for (const char* name : {"gate_mmap", "gate_mprotect", "gate_ptrace", "gate_traceme", "gate_prctl", "gate_forked",
-                           "gate_fork", "gate_exec", "gate_exec_done", marks_program})
+                           "gate_fork", "gate_exec", "gate_exec_done"})
     programs.emplace_back(name);
   programs.emplace_back(kernel.bpf_hook_has_kernel_argument ? "gate_bpf" : "gate_bpf_3");
   return programs;
@@ -141,6 +142,12 @@ Result<> Object::attach(const std::string& program, const std::filesystem::path&
   links_.push_back(std::move(link));
   if (bpf_link__pin(links_.back().get(), link_path(pin_directory, program).c_str()) != 0)
     return libbpf_failure("pin " + program);
+  return {};
+}
+
+Result<> Object::pin_marks(const std::filesystem::path& pin_directory) {
+  if (bpf_program__pin(skeleton_->progs.gate_marks, (pin_directory / marks_program).c_str()) != 0)
+    return libbpf_failure(std::string("pin ") + marks_program);
   return {};
 }
 

@@ -36,6 +36,9 @@ class Object {
   [[nodiscard]] PolicyMaps policy_maps() const;
   // Attaches `program` and pins the link.
   Result<> attach(const std::string& program, const std::filesystem::path& pin_directory);
+  // Pins the program that marks are read with. It is not attached: a link to an iterator can be read and changed by
+  // whoever opens its pin, and a pinned program is guarded.
+  Result<> pin_marks(const std::filesystem::path& pin_directory);
   // Makes every map that user space needs reachable from one program's link (gate/links.h).
   Result<> bind_maps();
   // From now on only administrators reach this object's maps, programs and links, the pins in `pin_directory`, and what

@@ -73,6 +73,16 @@ Failure refusal_or_errno(const std::string& what, const fs::path& path) {
               become_administrator);
 }
 
+Result<UniqueFd> open_pin(int directory, const std::string& name, const fs::path& path) {
+  struct bpf_obj_get_opts options = {};
+  options.sz = sizeof(options);
+  options.file_flags = BPF_F_PATH_FD;
+  options.path_fd = directory;
+  UniqueFd fd(bpf_obj_get_opts(name.c_str(), &options));
+  if (fd) return fd;
+  return refusal_or_errno("open", path);
+}
+
 Result<std::vector<uint32_t>> programs_present() {
   std::vector<uint32_t> ids;
   uint32_t id = 0;
@@ -135,13 +145,11 @@ Result<std::vector<std::string>> PinDirectory::names() const {
 }
 
 Result<UniqueFd> PinDirectory::open_link(const std::string& program) const {
-  struct bpf_obj_get_opts options = {};
-  options.sz = sizeof(options);
-  options.file_flags = BPF_F_PATH_FD;
-  options.path_fd = links_.get();
-  UniqueFd fd(bpf_obj_get_opts(program.c_str(), &options));
-  if (fd) return fd;
-  return refusal_or_errno("open", link_path(path_, program));
+  return open_pin(links_.get(), program, link_path(path_, program));
+}
+
+Result<UniqueFd> PinDirectory::open_program(const std::string& program) const {
+  return open_pin(top_.get(), program, path_ / program);
 }
 
 Result<std::vector<uint32_t>> PinDirectory::programs() const {
@@ -165,6 +173,8 @@ Result<> PinDirectory::remove() {
     if (::unlinkat(links_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
       return refusal_or_errno("unlink", link_path(path_, name));
   }
+  if (::unlinkat(top_.get(), marks_program, 0) != 0 && errno != ENOENT)
+    return refusal_or_errno("unlink", path_ / marks_program);
   if (::unlinkat(top_.get(), "links", AT_REMOVEDIR) != 0 && errno != ENOENT)
     return refusal_or_errno("rmdir", path_ / "links");
   if (::rmdir(path_.c_str()) != 0 && errno != ENOENT) return refusal_or_errno("rmdir", path_);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The gate's links in bpffs: PIN_DIRECTORY/links/PROGRAM. Maps are not pinned: they are found by a link (gate/links.h).
+// The gate's links in bpffs: PIN_DIRECTORY/links/PROGRAM; and PIN_DIRECTORY/gate_marks, a program that is not attached.
+// Maps are not pinned: they are found by a link (gate/links.h).
 #pragma once
 
 #include <filesystem>
@@ -37,6 +38,8 @@ class PinDirectory {
   [[nodiscard]] Result<std::vector<std::string>> names() const;
   // Where the gate refuses the caller it is ErrorKind::Refused.
   [[nodiscard]] Result<UniqueFd> open_link(const std::string& program) const;
+  // Of a program that is pinned itself, beside the links. The same.
+  [[nodiscard]] Result<UniqueFd> open_program(const std::string& program) const;
   // Ids of the programs that are attached by the links.
   [[nodiscard]] Result<std::vector<uint32_t>> programs() const;
   // Unlinks every pin, that by which a gate is found as the last, and the directories.

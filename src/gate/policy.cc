@@ -6,6 +6,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "base/io.h"
 #include "gate/gate.h"
 
 namespace bpfgate::gate {
@@ -17,6 +18,9 @@ static_assert(manifest::kMaxDigests <= GATE_MAX_DIGESTS);
 static_assert(manifest::kMaxNameBytes < GATE_NAME_SIZE);
 
 using manifest::Role;
+
+// Of the kernel's list, which grows with every file.
+constexpr size_t max_measurements = size_t{64} << 20;
 
 template <size_t Size>
 void copy_name(char (&target)[Size], const std::string& name) {
@@ -157,6 +161,17 @@ evidence::Role offline_role(Role role) {
   return role == Role::Loader ? evidence::Role::Loader : evidence::Role::Library;
 }
 
+// The algorithm of this host's IMA, as its first measurement has it; without a policy it makes none, and has no digests
+// for the gate: "10 HASH ima-sig sha256:DIGEST boot_aggregate".
+std::optional<ima::Algorithm> ima_of_host() {
+  auto measured = read_text_file("/sys/kernel/security/ima/ascii_runtime_measurements", max_measurements);
+  if (!measured) return std::nullopt;
+  std::string first = measured->substr(0, measured->find('\n'));
+  for (ima::Algorithm algorithm : ima::algorithms)
+    if (first.find(" " + std::string(ima::name_of(algorithm)) + ":") != std::string::npos) return algorithm;
+  return std::nullopt;
+}
+
 evidence::Digest offline_digest(const manifest::ListedDigest& listed) {
   if (listed.kind == manifest::DigestKind::Ima)
     return ima::Digest{static_cast<ima::Algorithm>(listed.algorithm), listed.digest};
@@ -210,7 +225,10 @@ Result<Policy> compile(const manifest::Manifest& manifest) {
 
 Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
   OfflineTrust offline;
-  offline.trust.ima = manifest.evidence.ima;
+  if (auto algorithm = manifest.evidence.ima ? ima_of_host() : std::nullopt) {
+    offline.trust.ima = true;
+    offline.trust.ima_algorithm = *algorithm;
+  }
   TRY_ASSIGN(offline.certificates, parse_certificates(manifest));
   for (size_t i = 0; i < manifest.signers.size(); ++i) {
     const manifest::Signer& signer = manifest.signers[i];

@@ -68,6 +68,9 @@ Result<> check_required(const KernelTypes& types) {
 
 Result<> check_hooks(const KernelTypes& types) {
   int arity = types.arity("bpf_lsm_bpf");
+  if (types.arity("bpf_lsm_bpf_prog_load") < 0)
+    return fail(ErrorKind::Unsupported, "this kernel asks no module about programs that are loaded",
+                "Use kernel 6.9 or later.");
   if (arity == 3 || arity == 4) return {};
   if (arity < 0)
     return fail(ErrorKind::Unsupported, "this kernel has no BPF LSM", "Use a kernel built with CONFIG_BPF_LSM=y.");

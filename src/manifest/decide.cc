@@ -14,7 +14,14 @@ constexpr std::array<std::string_view, 9> answer_words = {
     "attach-type-not-granted", "target-not-granted",       "condition-not-met",
     "helper-not-granted",      "kfunc-not-granted",        "granted"};
 
-constexpr unsigned cgroup_skb = 8;           // BPF_PROG_TYPE_CGROUP_SKB
+constexpr unsigned cgroup_skb = 8;     // BPF_PROG_TYPE_CGROUP_SKB
+constexpr unsigned cgroup_sock = 9;    // BPF_PROG_TYPE_CGROUP_SOCK
+constexpr unsigned sk_reuseport = 21;  // BPF_PROG_TYPE_SK_REUSEPORT
+constexpr unsigned struct_ops = 27;    // BPF_PROG_TYPE_STRUCT_OPS
+constexpr unsigned extension = 28;     // BPF_PROG_TYPE_EXT
+constexpr unsigned cgroup_inet_sock_create = 2;
+constexpr unsigned sk_reuseport_select = 39;
+constexpr unsigned first_poison = 0x10000;   // what libbpf leaves in code that cannot be reached
 constexpr unsigned prog_load = 5;            // BPF_PROG_LOAD
 constexpr unsigned link_create = 28;         // BPF_LINK_CREATE
 constexpr unsigned first_multi_fentry = 59;  // BPF_TRACE_FENTRY_MULTI and the two after it
@@ -36,7 +43,7 @@ bool allows_target(const std::optional<AttachTargets>& allowed, const Call& call
   if (!call.target || call.target->in_module) return false;
   switch (call.target->kind) {
     case TargetKind::Function:
-      return matches(allowed->functions, call.target->name);
+      return !call.target->name.starts_with("bpf_lsm_") && matches(allowed->functions, call.target->name);
     case TargetKind::Tracepoint:
       return matches(allowed->tracepoints, call.target->name);
     case TargetKind::LsmHook:
@@ -61,6 +68,7 @@ bool holds(const Condition& when, const Caller& caller) {
 }
 
 bool allows_helper(const HelperRule& rule, unsigned helper) {
+  if (helper >= first_poison) return true;
   if (helper >= kMaxHelpers) return rule.is_any();
   return !rule.denied.test(helper) && (!rule.read_only || read_only_helpers().test(helper));
 }
@@ -88,6 +96,7 @@ Answer ask(const Grant& grant, const Caller& caller, const Call& call) {
   if (!has(grant.program_types, call.program_type)) return Answer::ProgramTypeNotGranted;
   if (!has(grant.map_types, call.map_type)) return Answer::MapTypeNotGranted;
   if (!has(grant.attach_types, call.attach_type)) return Answer::AttachTypeNotGranted;
+  if (call.program_type == extension && grant.attach_types != kAny) return Answer::AttachTypeNotGranted;
   if (!allows_target(grant.attach_to, call)) return Answer::TargetNotGranted;
   if (!holds(grant.when, caller)) return Answer::ConditionNotMet;
   return ask_about_calls(grant.helpers, call);
@@ -106,8 +115,11 @@ Decision decide(const Manifest& manifest, const std::vector<std::string>& grants
 }
 
 std::optional<unsigned> attach_type_of_load(unsigned program_type, unsigned expected) {
-  if (expected == 0 && program_type != cgroup_skb) return std::nullopt;
-  return expected;
+  if (program_type == struct_ops) return std::nullopt;
+  if (expected != 0 || program_type == cgroup_skb) return expected;
+  if (program_type == cgroup_sock) return cgroup_inet_sock_create;
+  if (program_type == sk_reuseport) return sk_reuseport_select;
+  return std::nullopt;
 }
 
 }  // namespace bpfgate::manifest

@@ -131,7 +131,9 @@ int perform(const manifest::Call& call, const btf* types) {
 bool become(const manifest::Caller& caller) {
   if (!enter_cgroup(caller.cgroup)) return false;
   if (!caller.initial_network && ::unshare(CLONE_NEWNET) != 0) return false;
-  return take_ids(caller);
+  if (!take_ids(caller)) return false;
+  // Last, because no capability is left for the host's then.
+  return caller.initial_users || ::unshare(CLONE_NEWUSER) == 0;
 }
 
 }  // namespace bpfgate::vm

@@ -3,10 +3,12 @@
  * Holds the kernel's decisions to those of manifest::decide(), which knows nothing of BPF.
  *
  *   oracle call COMMAND [KEY=VALUE]...      one call; exit status as of a witness
+ *   oracle write-registers              a program for uprobes that changes registers
  *   oracle manifest SEED SEQUENCE KEYS      a random policy, on stdout
  *   oracle compare MANIFEST SEED COUNT KIND random callers and calls under it; KIND is "marked" or "unmarked"
  */
 #include <linux/bpf.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -285,6 +287,7 @@ void take_argument(const std::string& key, const std::string& value, Call& call,
   if (key == "gid") caller.gids.push_back(static_cast<uint32_t>(std::stoul(value)));
   if (key == "cgroup") caller.cgroup = value;
   if (key == "network") caller.initial_network = value == "initial";
+  if (key == "users") caller.initial_users = value == "initial";
 }
 
 int call_once(std::span<char*> arguments) {
@@ -301,11 +304,27 @@ int call_once(std::span<char*> arguments) {
   return vm::perform(call, types.get()) == EPERM ? denied : allowed;
 }
 
+// What kernels before 6.18 refuse by themselves, with EACCES.
+int write_registers() {
+  constexpr int16_t instruction_pointer = 128;  // in struct pt_regs of x86-64
+  bpf_insn code[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0},
+                     {BPF_STX | BPF_MEM | BPF_DW, 1, 0, instruction_pointer, 0},
+                     {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  bpf_attr attr = {};
+  attr.prog_type = BPF_PROG_TYPE_KPROBE;
+  attr.insns = reinterpret_cast<uintptr_t>(code);
+  attr.insn_cnt = 3;
+  attr.license = reinterpret_cast<uintptr_t>("GPL");
+  if (::syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)) >= 0) return allowed;
+  return errno == EPERM ? denied : 3;
+}
+
 }  // namespace
 
 int main(int count, char** values) {
   std::span<char*> arguments(values, static_cast<size_t>(count));
   std::string verb = count > 1 ? values[1] : "";
+  if (verb == "write-registers") return write_registers();
   if (verb == "call" && count > 2) return call_once(arguments.subspan(2));
   if (verb == "manifest" && count == 5) return print_manifest(arguments.subspan(2));
   if (verb == "compare" && count == 6) return compare(arguments.subspan(2));

@@ -47,6 +47,8 @@ TEST_CASE("types are asked where a call has one") {
   CHECK(answer(rules, {.command = BPF_LINK_CREATE, .attach_type = BPF_LSM_MAC}) == Answer::Granted);
   CHECK(answer(rules, {.command = BPF_LINK_CREATE, .attach_type = BPF_XDP}) == Answer::AttachTypeNotGranted);
   CHECK(answer({{"map_types", "any"}}, {.command = BPF_MAP_CREATE, .map_type = 70}) == Answer::Granted);
+  CHECK(answer({{"attach_types", {"lsm_mac"}}}, load(BPF_PROG_TYPE_EXT)) == Answer::AttachTypeNotGranted);
+  CHECK(answer({}, load(BPF_PROG_TYPE_EXT)) == Answer::Granted);
 }
 
 TEST_CASE("helpers are denied by name or by class") {
@@ -61,6 +63,9 @@ TEST_CASE("helpers are denied by name or by class") {
     CHECK(answer(rules, later) == Answer::HelperNotGranted);
   }
   CHECK(answer({{"helpers", "any"}}, later) == Answer::Granted);
+  Call poisoned = quiet;
+  poisoned.helpers = {195896080};  // libbpf's, where a field is not there
+  CHECK(answer(deny, poisoned) == Answer::Granted);
   CHECK(answer({{"helpers", {{"class", "read-only"}, {"deny", {"probe_read_kernel"}}}}}, quiet) ==
         Answer::HelperNotGranted);
 }
@@ -92,6 +97,11 @@ TEST_CASE("targets are allowed by glob, each kind by its own list") {
   CHECK(answer(rules, call) == Answer::TargetNotGranted);
   call.target = Target{TargetKind::Tracepoint, "sched_switch"};
   CHECK(answer(rules, call) == Answer::Granted);
+  CHECK(answer({{"attach_to", {{"functions", {"*"}}}}}, [] {
+          Call hook = load(BPF_PROG_TYPE_LSM);
+          hook.target = Target{TargetKind::Function, "bpf_lsm_file_open"};
+          return hook;
+        }()) == Answer::TargetNotGranted);
   call.target = Target{TargetKind::LsmHook, "sched_switch"};
   CHECK(answer(rules, call) == Answer::TargetNotGranted);
   CHECK(answer(rules, {.command = BPF_LINK_CREATE, .attach_type = 59}) == Answer::TargetNotGranted);
@@ -148,4 +158,7 @@ TEST_CASE("zero is an attach type for programs that filter a cgroup's packets on
   CHECK(attach_type_of_load(BPF_PROG_TYPE_CGROUP_SKB, 0) == 0U);
   CHECK(attach_type_of_load(BPF_PROG_TYPE_KPROBE, 0) == std::nullopt);
   CHECK(attach_type_of_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT) == BPF_TRACE_FEXIT);
+  CHECK(attach_type_of_load(BPF_PROG_TYPE_CGROUP_SOCK, 0) == BPF_CGROUP_INET_SOCK_CREATE);
+  CHECK(attach_type_of_load(BPF_PROG_TYPE_SK_REUSEPORT, 0) == BPF_SK_REUSEPORT_SELECT);
+  CHECK(attach_type_of_load(BPF_PROG_TYPE_STRUCT_OPS, 6) == std::nullopt);  // a member's index
 }

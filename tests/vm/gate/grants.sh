@@ -11,6 +11,11 @@ use_signed_bpfgate
 signed_copy "$(command -v oracle)" oracle
 cp "$(command -v oracle)" unsigned
 
+# Before 6.18 the verifier refuses it.
+./unsigned write-registers
+registers=$?
+[ $registers = 0 ] || [ $registers = 3 ] || die "write-registers: $registers"
+
 sequence=0
 # under GRANT [DEFAULT]: the policy from here on, with one grant "it" of these rules, and another for processes without a mark.
 under() {
@@ -121,9 +126,15 @@ may_not "the root" btf_load
 under '"commands": "any", "when": {"network_namespace": "initial", "user_namespace": "initial"}'
 may "the host's namespaces" btf_load
 may_not "another network namespace" btf_load network=other
-# In another user namespace the kernel itself refuses most of bpf(2); the event tells who did.
-unshare --user ./oracle call btf_load
-because condition-not-met
+# In another user namespace the kernel itself refuses most of bpf(2); that there is an event tells who did.
+bpfgate events >/dev/null
+may_not "another user namespace" btf_load users=other
+because 'condition-not-met btf_load'
+
+# What no grant allows, because it would change the code of others where no hook sees it.
+under '"commands": "any"'
+[ $registers = 3 ] || registers=1
+expect_status $registers "registers of a process cannot be written" ./oracle write-registers
 
 # Of several grants one must allow all of it.
 under '"commands": ["map_create"], "map_types": ["hash"]' '' '"commands": ["map_create", "prog_load"], "map_types": ["array"]'

@@ -33,6 +33,7 @@ __noinline int judge_running(void)
 		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_EXE_CHANGED);
 		judgement->grants = 0;
 		judgement->commands = 0;
+		judgement->flags = 0;
 	}
 	if (judgement->verdict == GATE_VERDICT_UNKNOWN)
 		judgement->generation = GATE_NO_GENERATION; /* the next call asks again */

@@ -149,11 +149,13 @@ Result<> check_is_complete(const PinnedGate& gate) {
               "Take it away and load it again.");
 }
 
-// Writes the policy into the idle bank and makes it the active one.
-Result<> apply(const manifest::Manifest& manifest, const PolicyMaps& maps) {
+// Writes the policy into the idle bank and makes it the active one. With `state`, its number is remembered there before:
+// once it is known that nothing is wrong with the manifest itself.
+Result<> apply(const manifest::Manifest& manifest, const PolicyMaps& maps, const fs::path* state) {
   TRY_ASSIGN(uint64_t generation, active_generation(maps));
   TRY_ASSIGN(std::vector<keyring::Serial> outdated, keyrings_of(maps, generation));
   TRY_ASSIGN(Policy policy, compile(manifest));
+  if (state != nullptr) TRY(record_sequence(*state, manifest));
   TRY(write_bank(maps, policy, generation + 1, policy.header.mode));
   TRY(activate(maps, generation + 1));
   // The next call is the first under the new policy: by it this process is judged again, and may touch keyrings.
@@ -287,9 +289,8 @@ Result<> update(const Order& order, const Places& places) {
   if (seal != Seal::Unsealed) {
     TRY(check_stays_manageable(order.manifest));
     TRY(check_not_rolled_back(places.state, order.manifest));
-    TRY(record_sequence(places.state, order.manifest));
   }
-  return apply(order.manifest, gate.policy_maps());
+  return apply(order.manifest, gate.policy_maps(), seal == Seal::Unsealed ? nullptr : &places.state);
 }
 
 Result<std::optional<Status>> status(const fs::path& pin_directory) {
@@ -319,8 +320,7 @@ Result<> seal(const manifest::Manifest& manifest, const Places& places, bool for
   TRY(gate.set_seal(GATE_SEALED));
   // Half of it would be worse than none: a policy that others may have written, under a seal.
   auto done = check_sealed(gate, force);
-  if (done) done = record_sequence(places.state, manifest);
-  if (done) done = apply(manifest, gate.policy_maps());
+  if (done) done = apply(manifest, gate.policy_maps(), &places.state);
   if (done) return {};
   TRY(gate.set_seal(GATE_UNSEALED));
   return done;

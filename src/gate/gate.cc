@@ -149,8 +149,8 @@ Result<> check_is_complete(const PinnedGate& gate) {
               "Take it away and load it again.");
 }
 
-// Writes the policy into the idle bank and makes it the active one. With `state`, its number is remembered there before:
-// once it is known that nothing is wrong with the manifest itself.
+// Writes the policy into the idle bank and makes it the active one. With `state`, its number is remembered there
+// before: once it is known that nothing is wrong with the manifest itself.
 Result<> apply(const manifest::Manifest& manifest, const PolicyMaps& maps, const fs::path* state) {
   TRY_ASSIGN(uint64_t generation, active_generation(maps));
   TRY_ASSIGN(std::vector<keyring::Serial> outdated, keyrings_of(maps, generation));

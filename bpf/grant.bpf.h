@@ -53,9 +53,9 @@ struct {
 	__type(value, struct gate_cgroup);
 } cgroups SEC(".maps");
 
-/* One search among grants. */
 #define GATE_UNKNOWN_TYPE 64 /* a number that no set has but the one of all */
 
+/* One search among grants. */
 struct gate_request {
 	struct gate_call call;
 	__u64 grants;

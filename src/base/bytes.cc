@@ -38,6 +38,14 @@ Result<Bytes> from_hex(std::string_view text) {
   return bytes;
 }
 
+Result<NamedBytes> named_bytes_from(std::string_view digest) {
+  size_t colon = digest.find(':');
+  if (colon == std::string_view::npos)
+    return fail(ErrorKind::Invalid, "digest \"" + std::string(digest) + "\" names no algorithm", "write sha256:HEX");
+  TRY_ASSIGN(Bytes value, from_hex(digest.substr(colon + 1)));
+  return NamedBytes{std::string(digest.substr(0, colon)), std::move(value)};
+}
+
 std::string printable(std::string_view text) {
   std::string result;
   for (char c : text) {

@@ -22,6 +22,13 @@ std::string to_hex(ByteView bytes);
 // Accepts only pairs of hexadecimal digits, of either case; anything else, an odd length too, is ErrorKind::Invalid.
 Result<Bytes> from_hex(std::string_view text);
 
+// What digests are written as: "ALGORITHM:HEX". The name is not looked at, and neither is the length.
+struct NamedBytes {
+  std::string name;
+  Bytes value;
+};
+Result<NamedBytes> named_bytes_from(std::string_view digest);
+
 // For a terminal: every byte but printable ASCII as \xNN. Anybody can name a file or a process, and names must neither
 // act on the terminal they are shown on nor look like a line of their own.
 std::string printable(std::string_view text);

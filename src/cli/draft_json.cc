@@ -9,25 +9,17 @@ namespace bpfgate::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using manifest::NumberSet;
-using manifest::Vocabulary;
 
 constexpr const char* empty_manifest = R"({"bpfgate": 1, "name": "learned", "sequence": 1, "mode": "audit"})";
 
-Json list_of(NumberSet set, const Vocabulary& vocabulary) {
-  Json list = Json::array();
-  for (unsigned number = 0; number < 64; ++number)
-    if (manifest::contains(set, number)) list.push_back(manifest::name_of(vocabulary, number));
-  return list;
-}
-
 // What learned grants have: sets, and a rule for helpers by class.
 Json grant_json(const manifest::Grant& grant) {
-  Json json = {{"commands", list_of(grant.commands, manifest::kCommands)}};
+  Json json = {{"commands", manifest::names_in(grant.commands, manifest::kCommands)}};
   if (grant.program_types != manifest::kAny)
-    json["program_types"] = list_of(grant.program_types, manifest::kProgramTypes);
-  if (grant.map_types != manifest::kAny) json["map_types"] = list_of(grant.map_types, manifest::kMapTypes);
-  if (grant.attach_types != manifest::kAny) json["attach_types"] = list_of(grant.attach_types, manifest::kAttachTypes);
+    json["program_types"] = manifest::names_in(grant.program_types, manifest::kProgramTypes);
+  if (grant.map_types != manifest::kAny) json["map_types"] = manifest::names_in(grant.map_types, manifest::kMapTypes);
+  if (grant.attach_types != manifest::kAny)
+    json["attach_types"] = manifest::names_in(grant.attach_types, manifest::kAttachTypes);
   // Where programs are loaded it is said either way, for whoever reads it.
   if (grant.program_types != manifest::kAny) json["helpers"] = grant.helpers.read_only ? "read-only" : "any";
   return json;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 
 #include "base/io.h"
-#include "gate/gate.h"
 #include "gate/policy.h"
 
 namespace bpfgate::gate {
@@ -49,8 +48,6 @@ Result<Explanation> explain_process(uint32_t process, const manifest::Manifest& 
   std::error_code error;
   explanation.file = std::filesystem::read_symlink(link, error);
   explanation.process = process;
-  TRY_ASSIGN(std::optional<Status> loaded, gate::status(pin_directory));
-  if (!loaded) return explanation;
   TRY_ASSIGN(explanation.mark, mark_of(pin_directory, process));
   return explanation;
 }

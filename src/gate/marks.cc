@@ -75,13 +75,14 @@ Result<Mark> in_words(const PinnedGate& gate, const gate_mark_record& record) {
 }  // namespace
 
 Result<std::optional<Mark>> mark_of(const std::filesystem::path& pin_directory, uint32_t process) {
-  TRY_ASSIGN(PinnedGate gate, PinnedGate::open(pin_directory));
-  TRY_ASSIGN(Bytes records, read_records(gate));
+  TRY_ASSIGN(std::optional<PinnedGate> gate, PinnedGate::find(pin_directory));
+  if (!gate) return std::nullopt;
+  TRY_ASSIGN(Bytes records, read_records(*gate));
   for (size_t at = 0; at + sizeof(gate_mark_record) <= records.size(); at += sizeof(gate_mark_record)) {
     gate_mark_record record = {};
     std::memcpy(&record, records.data() + at, sizeof(record));
     if (record.tgid != process) continue;
-    TRY_ASSIGN(Mark mark, in_words(gate, record));
+    TRY_ASSIGN(Mark mark, in_words(*gate, record));
     return mark;
   }
   return std::nullopt;

@@ -23,7 +23,7 @@ struct Mark {
   std::vector<std::string> grants;  // of a proven process, under the policy in force
 };
 
-// nullopt: the gate has not seen the process do anything. ErrorKind::Failed where no gate is loaded.
+// nullopt: the gate has not seen the process do anything, or none is loaded.
 Result<std::optional<Mark>> mark_of(const std::filesystem::path& pin_directory, uint32_t process);
 
 }  // namespace bpfgate::gate

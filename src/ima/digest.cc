@@ -45,17 +45,14 @@ std::string to_string(const Digest& digest) {
 }
 
 Result<Digest> digest_from_string(std::string_view text) {
-  size_t colon = text.find(':');
-  if (colon == std::string_view::npos)
-    return fail(ErrorKind::Invalid, "digest \"" + std::string(text) + "\" names no algorithm", "write sha256:HEX");
-  TRY_ASSIGN(Algorithm algorithm, algorithm_named(text.substr(0, colon)));
-  TRY_ASSIGN(Bytes value, from_hex(text.substr(colon + 1)));
-  if (size_t wanted = digest_size_of(algorithm); value.size() != wanted) {
+  TRY_ASSIGN(NamedBytes digest, named_bytes_from(text));
+  TRY_ASSIGN(Algorithm algorithm, algorithm_named(digest.name));
+  if (size_t wanted = digest_size_of(algorithm); digest.value.size() != wanted) {
     return fail(ErrorKind::Invalid, "a " + std::string(name_of(algorithm)) + " digest has " +
                                         std::to_string(wanted * 2) + " hexadecimal digits, not " +
-                                        std::to_string(value.size() * 2));
+                                        std::to_string(digest.value.size() * 2));
   }
-  return Digest{algorithm, std::move(value)};
+  return Digest{algorithm, std::move(digest.value)};
 }
 
 }  // namespace bpfgate::ima

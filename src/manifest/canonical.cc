@@ -32,10 +32,7 @@ Json digest_json(const ListedDigest& listed) {
 
 Json set_json(NumberSet set, const Vocabulary& vocabulary) {
   if (set == kAny) return "any";
-  Json list = Json::array();
-  for (unsigned number = 0; number < 64; ++number)
-    if (contains(set, number)) list.push_back(name_of(vocabulary, number));
-  return list;
+  return names_in(set, vocabulary);
 }
 
 template <class List, class ToJson, class Before>

@@ -40,7 +40,7 @@ bool allows_target(const std::optional<AttachTargets>& allowed, const Call& call
   // Named when the link is made, in memory of the process, and by then not to be known for certain.
   if (call.command == link_create && call.attach_type && *call.attach_type >= first_multi_fentry) return false;
   if (call.command != prog_load) return true;
-  if (!call.target || call.target->in_module) return false;
+  if (!call.target) return false;
   switch (call.target->kind) {
     case TargetKind::Function:
       return !call.target->name.starts_with("bpf_lsm_") && matches(allowed->functions, call.target->name);

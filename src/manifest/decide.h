@@ -14,11 +14,11 @@ namespace bpfgate::manifest {
 
 enum class TargetKind { Function, Tracepoint, LsmHook };
 
-// What a program says when it is loaded that it is to be attached to.
+// What a program says when it is loaded that it is to be attached to: something of the kernel itself. What is in a
+// module or another program a policy cannot name.
 struct Target {
   TargetKind kind = TargetKind::Function;
   std::string name;
-  bool in_module = false;  // and so not among what a policy can name
 };
 
 struct Call {

@@ -10,12 +10,11 @@ namespace {
 
 using Changes = std::vector<Change>;
 
+Words words_of(const std::vector<std::string>& list) { return {list.begin(), list.end()}; }
+
 Words words_of(NumberSet set, const Vocabulary& vocabulary) {
   if (set == kAny) return {"any"};
-  Words words;
-  for (unsigned number = 0; number < 64; ++number)
-    if (contains(set, number)) words.insert(name_of(vocabulary, number));
-  return words;
+  return words_of(names_in(set, vocabulary));
 }
 
 void compare(const std::string& part, NumberSet before, NumberSet after, const Vocabulary& vocabulary, Changes& out) {
@@ -44,8 +43,6 @@ Words numbers(const std::vector<T>& list) {
   return words;
 }
 
-Words words_of(const std::vector<std::string>& list) { return {list.begin(), list.end()}; }
-
 void compare(const Condition& before, const Condition& after, Changes& out) {
   compare_conditions("uids", numbers(before.uids), numbers(after.uids), out);
   compare_conditions("gids", numbers(before.gids), numbers(after.gids), out);
@@ -68,19 +65,11 @@ bool allows_more_kfuncs(const HelperRule& before, const HelperRule& after) {
   });
 }
 
-std::string text_of(const HelperRule& rule) {
-  Words denied(rule.denied_kfuncs.begin(), rule.denied_kfuncs.end());
-  for (unsigned number = 0; number < kMaxHelpers; ++number)
-    if (rule.denied.test(number)) denied.insert(name_of(kHelpers, number));
-  std::string text = rule.read_only ? "read-only" : "any";
-  return denied.empty() ? text : text + " without " + joined(denied);
-}
-
 void compare(const HelperRule& before, const HelperRule& after, Changes& out) {
   if (before == after) return;
   bool more_helpers = (allowed_helpers(after) & ~allowed_helpers(before)).any();
   out.push_back(
-      {"helpers " + text_of(before) + " -> " + text_of(after), more_helpers || allows_more_kfuncs(before, after)});
+      {"helpers " + in_words(before) + " -> " + in_words(after), more_helpers || allows_more_kfuncs(before, after)});
 }
 
 // Every target with its kind, so that all three lists are one set.

@@ -68,6 +68,8 @@ struct Grant {
   bool operator==(const Grant&) const = default;
 };
 
+std::string in_words(const HelperRule& rule);  // "read-only without skb_output"
+
 // A grant in lines for people: "commands: any", "helpers: read-only", "when uid is one of 0", ...
 std::vector<std::string> describe(const Grant& grant);
 

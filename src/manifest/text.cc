@@ -63,6 +63,10 @@ std::string listed(std::span<const std::string_view> words) {
   return text;
 }
 
+std::string listed(const std::vector<std::string>& words) {
+  return listed(std::vector<std::string_view>(words.begin(), words.end()));
+}
+
 std::string_view closest(std::string_view word, std::span<const std::string_view> candidates) {
   // The cost of a comparison grows with the word, and a word this long is no typing error.
   if (word.size() > kQuotedBytes) return {};

@@ -16,6 +16,7 @@ std::string escaped(std::string_view text);  // the same without the quotes
 
 // "a, b and c"; "none" when empty.
 std::string listed(std::span<const std::string_view> words);
+std::string listed(const std::vector<std::string>& words);
 
 // The candidate that is probably meant, or empty. Forgives two typing errors, case, underscores and the prefix "BPF_"
 // (so that systemd's BPFMapCreate finds map_create).

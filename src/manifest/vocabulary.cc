@@ -59,4 +59,11 @@ std::string name_of(const Vocabulary& vocabulary, unsigned number) {
                                           : std::string(vocabulary.one) + " " + std::to_string(number);
 }
 
+std::vector<std::string> names_in(NumberSet set, const Vocabulary& vocabulary) {
+  std::vector<std::string> names;
+  for (unsigned number = 0; number < 64; ++number)
+    if (contains(set, number)) names.push_back(name_of(vocabulary, number));
+  return names;
+}
+
 }  // namespace bpfgate::manifest

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -40,5 +41,6 @@ inline bool contains(NumberSet set, unsigned number) { return number < 64 && (se
 // An unknown name is ErrorKind::Invalid, and the remedy names the closest.
 Result<unsigned> number_of(const Vocabulary& vocabulary, std::string_view name);
 std::string name_of(const Vocabulary& vocabulary, unsigned number);  // "map type 77" where it has no name here
+std::vector<std::string> names_in(NumberSet set, const Vocabulary& vocabulary);  // in the order of their numbers
 
 }  // namespace bpfgate::manifest

@@ -1,31 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
-
 #include "manifest/manifest.h"
+#include "manifest/text.h"
 
 namespace bpfgate::manifest {
 namespace {
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text.empty() ? "none" : text;
-}
-
 std::string in_words(NumberSet set, const Vocabulary& vocabulary) {
-  if (set == kAny) return "any";
-  std::vector<std::string> names;
-  for (unsigned number = 0; number < 64; ++number)
-    if (contains(set, number)) names.push_back(name_of(vocabulary, number));
-  return joined(names);
-}
-
-std::string in_words(const HelperRule& rule) {
-  std::vector<std::string> denied(rule.denied_kfuncs.begin(), rule.denied_kfuncs.end());
-  for (unsigned helper = 0; helper < kMaxHelpers; ++helper)
-    if (rule.denied.test(helper)) denied.push_back(name_of(kHelpers, helper));
-  std::string text = rule.read_only ? "read-only" : "any";
-  return denied.empty() ? text : text + " but " + joined(denied);
+  return set == kAny ? "any" : listed(names_in(set, vocabulary));
 }
 
 template <class Number>
@@ -33,23 +14,31 @@ std::string numbers(const std::vector<Number>& list) {
   std::vector<std::string> words;
   words.reserve(list.size());
   for (Number number : list) words.push_back(std::to_string(number));
-  return joined(words);
+  return listed(words);
 }
 
 void append_condition(const Condition& when, std::vector<std::string>& lines) {
   if (!when.uids.empty()) lines.push_back("when uid is one of " + numbers(when.uids));
   if (!when.gids.empty()) lines.push_back("when a group is one of " + numbers(when.gids));
-  if (!when.cgroups.empty()) lines.push_back("when in cgroup " + joined(when.cgroups));
+  if (!when.cgroups.empty()) lines.push_back("when in cgroup " + listed(when.cgroups));
   if (when.initial_network) lines.emplace_back("when in the host's network namespace");
   if (when.initial_users) lines.emplace_back("when in the host's user namespace");
 }
 
 void append_targets(const AttachTargets& targets, std::vector<std::string>& lines) {
-  lines.push_back("attached to functions " + joined(targets.functions) + "; tracepoints " +
-                  joined(targets.tracepoints) + "; LSM hooks " + joined(targets.lsm_hooks));
+  lines.push_back("attached to functions " + listed(targets.functions) + "; tracepoints " +
+                  listed(targets.tracepoints) + "; LSM hooks " + listed(targets.lsm_hooks));
 }
 
 }  // namespace
+
+std::string in_words(const HelperRule& rule) {
+  std::vector<std::string> denied(rule.denied_kfuncs.begin(), rule.denied_kfuncs.end());
+  for (unsigned helper = 0; helper < kMaxHelpers; ++helper)
+    if (rule.denied.test(helper)) denied.push_back(name_of(kHelpers, helper));
+  std::string text = rule.read_only ? "read-only" : "any";
+  return denied.empty() ? text : text + " without " + listed(denied);
+}
 
 std::vector<std::string> describe(const Grant& grant) {
   std::vector<std::string> lines = {"commands: " + in_words(grant.commands, kCommands)};

@@ -18,7 +18,7 @@ TEST_CASE("quotations are fit for a terminal") {
 
 TEST_CASE("lists read as a sentence") {
   std::array<std::string_view, 3> words = {"a", "b", "c"};
-  CHECK(listed({}) == "none");
+  CHECK(listed(std::span(words).first(0)) == "none");
   CHECK(listed(std::span(words).first(1)) == "a");
   CHECK(listed(std::span(words).first(2)) == "a and b");
   CHECK(listed(words) == "a, b and c");

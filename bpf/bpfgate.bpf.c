@@ -4,5 +4,6 @@
 #include "call.bpf.c"
 #include "guard.bpf.c"
 #include "marks.bpf.c"
+#include "volume.bpf.c"
 
 char bpfgate_license[] SEC("license") = "Dual MIT/GPL";

@@ -34,6 +34,7 @@ __noinline int judge_running(void)
 		judgement->grants = 0;
 		judgement->commands = 0;
 		judgement->flags = 0;
+		judgement->volumes = 0;
 	}
 	if (judgement->verdict == GATE_VERDICT_UNKNOWN)
 		judgement->generation = GATE_NO_GENERATION; /* the next call asks again */
@@ -238,6 +239,8 @@ static __noinline int decide_slowly(__u32 command, union bpf_attr *attr)
 	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	int answer, attempt;
 
+	if (process && has_lost_volume(&process->mark))
+		taint_current(process, GATE_REASON_TAINT_VOLUME);
 	for (attempt = 0; attempt < 2; attempt++) {
 		if (process && needs_judging(&process->mark))
 			judge_running();

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * What proves a file: its fs-verity digest, listed in the policy, or signed (PKCS#7 in the xattr user.bpf_prog_sig) by
- * somebody the policy trusts; where the policy says so, the IMA digest of a file that is not sealed. judge() is the
- * only function that concludes; everything it cannot establish is "no evidence" or "unknown", never a verdict that
- * allows. src/evidence is its twin in user space.
+ * somebody the policy trusts; where the policy says so, the IMA digest of a file that is not sealed; or the dm-verity
+ * volume that it is on. judge() is the only function that concludes; everything it cannot establish is "no evidence" or
+ * "unknown", never a verdict that allows. src/evidence is its twin in user space.
  */
 #ifndef BPFGATE_EVIDENCE_BPF_H
 #define BPFGATE_EVIDENCE_BPF_H
 
 #include "scratch.bpf.h"
 #include "usage.bpf.h"
+#include "volume.bpf.h"
 
 static const char signature_xattr[] = "user.bpf_prog_sig";
 
@@ -32,6 +33,7 @@ struct gate_message {
 /* Of one thread, while it judges a file or loads a program. */
 struct gate_workspace {
 	struct gate_message message;
+	struct gate_digest_key key; /* of what is being looked up: the stack is short */
 	__u32 verifying; /* it may search the gate's keyrings: see guard_key in guard.bpf.c */
 	struct gate_usage usage; /* of the program it is about to load */
 };
@@ -61,6 +63,7 @@ struct gate_judgement {
 	__u32 reason;     /* enum gate_reason */
 	__u32 flags; /* GATE_GRANT_*, of any of the loader's grants */
 	__u32 reserved;
+	__u64 volumes; /* not 0 where a volume is what proves the file: see depends_on_volumes() in mark.bpf.h */
 };
 
 static __always_inline void conclude(struct gate_judgement *judgement, __u32 verdict, __u32 reason)
@@ -183,13 +186,20 @@ static __always_inline bool is_ima(const struct gate_digest *digest)
 	return digest->algorithm & GATE_DIGEST_IMA;
 }
 
-static __always_inline bool is_listed(const struct gate_digest *digest, struct gate_judgement *judgement)
+static __always_inline struct gate_listed_digest *
+find_listed(struct gate_workspace *workspace, const struct gate_digest *digest, __u32 flag, __u64 generation)
 {
-	struct gate_digest_key key = {.bank = bank_of(judgement->generation)};
-	struct gate_listed_digest *listed;
+	workspace->key.bank = bank_of(generation);
+	workspace->key.digest = *digest;
+	workspace->key.digest.algorithm |= flag;
+	return bpf_map_lookup_elem(&digests, &workspace->key);
+}
 
-	key.digest = *digest;
-	listed = bpf_map_lookup_elem(&digests, &key);
+static __always_inline bool is_listed(struct gate_workspace *workspace, struct gate_judgement *judgement)
+{
+	const struct gate_digest *digest = &workspace->message.digest;
+	struct gate_listed_digest *listed = find_listed(workspace, digest, 0, judgement->generation);
+
 	if (!listed)
 		return false;
 	conclude_role(judgement, listed->role, listed->grants,
@@ -407,6 +417,80 @@ static __always_inline void judge_signature(struct file *file, struct gate_works
 		keep_verdict(kept, changes, judgement);
 }
 
+/* A volume that proves its files. Root hashes are listed where digests are. */
+static __always_inline bool is_trusted_volume(const struct gate_device *device, struct gate_workspace *workspace,
+					      struct gate_policy *policy, struct gate_judgement *judgement,
+					      struct gate_volume_loader *loader)
+{
+	struct gate_listed_digest *listed =
+		find_listed(workspace, &device->root_hash, GATE_DIGEST_VOLUME, judgement->generation);
+
+	if (!device->root_hash.size)
+		return false;
+	if (!listed)
+		return READ_ONCE(device->is_signed) && policy->flags & GATE_POLICY_SIGNED_VOLUMES;
+	loader->bank = bank_of(judgement->generation);
+	loader->volume = listed->volume;
+	return listed->role == GATE_ROLE_LIBRARY;
+}
+
+/* On a trusted volume every file is proven, and those are loaders that the policy names. */
+static __always_inline void conclude_volume(const struct gate_volume_loader *loader, __u64 volumes,
+					    struct gate_judgement *judgement)
+{
+	__u64 *granted = bpf_map_lookup_elem(&volume_loaders, loader);
+
+	if (granted)
+		conclude_role(judgement, GATE_ROLE_LOADER, *granted, GATE_REASON_VOLUME);
+	else if (judgement->verdict != GATE_VERDICT_LIBRARY)
+		conclude_role(judgement, GATE_ROLE_LIBRARY, 0, GATE_REASON_VOLUME);
+	if (judgement->reason == GATE_REASON_VOLUME)
+		judgement->volumes = volumes;
+}
+
+/* A file without a digest is told from others by where it is: whoever runs it keeps its file system, and so the device.
+ */
+static __always_inline void name_by_origin(struct gate_digest *digest, const struct gate_origin *origin)
+{
+	__u64 *words = (__u64 *)digest->value;
+
+	if (digest->size)
+		return;
+	digest->algorithm = GATE_DIGEST_ORIGIN;
+	digest->size = 16;
+	words[0] = origin->device;
+	words[1] = origin->inode;
+}
+
+static __always_inline void judge_volume(struct file *file, struct gate_workspace *workspace,
+					 struct gate_policy *policy, struct gate_judgement *judgement)
+{
+	struct gate_volume_loader loader = {.volume = GATE_MAX_VOLUMES};
+	__u64 volumes = READ_ONCE(replacements) + 1;
+	struct gate_device *device;
+	struct gate_origin origin;
+	__u32 reason = GATE_REASON_VOLUME;
+
+	if (!find_origin(file, &origin))
+		return;
+	device = bpf_map_lookup_elem(&devices, &origin.device);
+	if (!device)
+		return;
+	loader.inode = origin.inode;
+	if (!is_unchanged(origin.device, device))
+		reason = GATE_REASON_VOLUME_REPLACED;
+	else if (!READ_ONCE(device->is_checked))
+		reason = GATE_REASON_VOLUME_UNCHECKED;
+	else if (!is_trusted_volume(device, workspace, policy, judgement, &loader))
+		reason = GATE_REASON_VOLUME_UNTRUSTED;
+	if (reason == GATE_REASON_VOLUME) {
+		conclude_volume(&loader, volumes, judgement);
+		name_by_origin(&workspace->message.digest, &origin);
+	} else if (judgement->reason == GATE_REASON_NOT_SEALED) {
+		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, reason);
+	}
+}
+
 /* One judgement under the policy that is active now. `workspace` is the caller's own memory, in a map. */
 static __noinline int judge_once(struct file *file, struct gate_workspace *workspace, struct gate_judgement *judgement)
 {
@@ -418,11 +502,12 @@ static __noinline int judge_once(struct file *file, struct gate_workspace *works
 	judgement->generation = READ_ONCE(active_generation);
 	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
 	policy = policy_of(judgement->generation);
-	if (!policy || !measure(file, message, policy, judgement))
+	if (!policy)
 		return 0;
-	if (is_listed(&message->digest, judgement))
-		return 0;
-	judge_signature(file, workspace, policy, judgement);
+	if (measure(file, message, policy, judgement) && !is_listed(workspace, judgement))
+		judge_signature(file, workspace, policy, judgement);
+	if (judgement->verdict == GATE_VERDICT_NO_EVIDENCE || judgement->verdict == GATE_VERDICT_LIBRARY)
+		judge_volume(file, workspace, policy, judgement);
 	return 0;
 }
 
@@ -442,6 +527,7 @@ static __always_inline void judge(struct file *file, struct gate_workspace *work
 	judgement->grants = 0;
 	judgement->commands = 0;
 	judgement->flags = 0;
+	judgement->volumes = 0;
 }
 
 #endif

@@ -110,13 +110,16 @@ int BPF_PROG(gate_forked, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	if (READ_ONCE(from->mark.anonymous_code))
 		WRITE_ONCE(to->mark.anonymous_code, 1);
+	if (READ_ONCE(from->mark.volumes))
+		depend_on_volumes(to, from->mark.volumes);
 	if (READ_ONCE(from->mark.taint))
 		set_taint(&to->mark, from->mark.taint);
 	return 0;
 }
 
 /* What a mapping says about a process that is watched; GATE_REASON_UNSET when nothing is wrong with it. */
-static __always_inline __u32 judge_mapping(struct file *file, bool anonymous, unsigned long prot)
+static __always_inline __u32 judge_mapping(struct gate_task *process, struct file *file, bool anonymous,
+					   unsigned long prot)
 {
 	struct gate_judgement judgement;
 	struct gate_task *thread;
@@ -129,8 +132,14 @@ static __always_inline __u32 judge_mapping(struct file *file, bool anonymous, un
 	if (!thread)
 		return GATE_REASON_FAULT;
 	judge(file, &thread->workspace, &judgement);
-	if (judgement.verdict == GATE_VERDICT_LOADER || judgement.verdict == GATE_VERDICT_LIBRARY)
+	if (judgement.verdict == GATE_VERDICT_LOADER || judgement.verdict == GATE_VERDICT_LIBRARY) {
+		/* The owner of the memory would depend on it, too; whoever shares memory has no need to map code. */
+		if (judgement.volumes && process->mark.owner_tgid)
+			return GATE_REASON_TAINT_FILE;
+		if (judgement.volumes)
+			depend_on_volumes(process, judgement.volumes);
 		return GATE_REASON_UNSET;
+	}
 	if (judgement.verdict == GATE_VERDICT_UNKNOWN)
 		return judgement.reason;
 	return GATE_REASON_TAINT_FILE;
@@ -158,9 +167,9 @@ int BPF_PROG(gate_mmap, struct file *file, unsigned long reqprot, unsigned long 
 		/* Shared, a child that is watched no more could write to it. */
 		if (!(flags & MAP_SHARED) && tolerates_anonymous_code(&process->mark))
 			return 0;
-		reason = judge_mapping(file, true, prot);
+		reason = judge_mapping(process, file, true, prot);
 	} else {
-		reason = judge_mapping(file, false, prot);
+		reason = judge_mapping(process, file, false, prot);
 	}
 	if (reason != GATE_REASON_UNSET)
 		taint_current(process, reason);

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define GATE_ABI_VERSION 3
+#define GATE_ABI_VERSION 4
 
 #define GATE_BANKS 2
 #define GATE_MAX_SIGNERS 32 /* per bank */
@@ -28,6 +28,9 @@
 #define GATE_MAX_AUTHORITIES 8 /* per bank */
 #define GATE_MAX_CERTIFICATE 8192
 #define GATE_MAX_GUARDED 256
+#define GATE_MAX_DEVICES 4096 /* with a dm-verity root hash, or that got another table */
+#define GATE_MAX_VOLUMES 64 /* per bank */
+#define GATE_MAX_VOLUME_LOADERS 4096 /* per bank, of all volumes */
 #define GATE_MAX_HELPERS 256
 #define GATE_MAX_FUNCTIONS 65536 /* kfuncs and attach targets of all grants of a policy */
 #define GATE_MAX_IDS 16 /* users, or groups, of one grant's condition */
@@ -80,6 +83,7 @@ enum gate_reason {
 	GATE_REASON_SIGNATURE = 2,
 	GATE_REASON_LISTED_IMA_DIGEST = 3, /* a file that is not sealed: see GATE_POLICY_IMA */
 	GATE_REASON_IMA_SIGNATURE = 4,
+	GATE_REASON_VOLUME = 5, /* is on a trusted dm-verity volume */
 	/* no evidence */
 	GATE_REASON_NOT_SEALED = 16,
 	GATE_REASON_NO_SIGNATURE = 17,
@@ -88,6 +92,9 @@ enum gate_reason {
 	GATE_REASON_SIGNATURE_UNTRUSTED = 20, /* by nobody the policy trusts */
 	GATE_REASON_SIGNATURE_MISMATCH = 21,  /* a trusted signer's, but not of this file */
 	GATE_REASON_DIGEST_UNKNOWN = 22,	 /* a digest algorithm the gate does not know */
+	GATE_REASON_VOLUME_UNTRUSTED = 24,	   /* is on a dm-verity volume that the policy does not trust */
+	GATE_REASON_VOLUME_REPLACED = 25,	  /* whose device has had another table since it was opened */
+	GATE_REASON_VOLUME_UNCHECKED = 26,	   /* of which not every block is verified each time */
 	/* could not be judged */
 	GATE_REASON_BUSY = 32,  /* no scratch buffer was free */
 	GATE_REASON_FAULT = 33, /* out of memory, or the policy changed under the judgement */
@@ -115,6 +122,7 @@ enum gate_reason {
 	GATE_REASON_TAINT_MADE_WRITABLE = 68,   /* made executable memory writable */
 	GATE_REASON_TAINT_TRACED = 69,    /* a debugger, or anything else that may write its memory, was let in */
 	GATE_REASON_TAINT_EXE_REPLACED = 70, /* told the kernel that its executable is another one (PR_SET_MM) */
+	GATE_REASON_TAINT_VOLUME = 71,      /* has code of a volume, and since then some device got another table */
 	/* about the gate's own objects, which only administrators reach */
 	GATE_REASON_GUARDED_MAP = 80,
 	GATE_REASON_GUARDED_PROGRAM = 81,
@@ -146,6 +154,8 @@ enum gate_event_kind {
  * apart wherever digests are compared, and is taken off where one is signed.
  */
 #define GATE_DIGEST_IMA 0x100
+#define GATE_DIGEST_VOLUME 0x200 /* a root hash of dm-verity; FS_VERITY_HASH_ALG_* */
+#define GATE_DIGEST_ORIGIN 0x400 /* none: tells a file of a volume from others while it is in use */
 struct gate_digest {
 	__u16 algorithm; /* FS_VERITY_HASH_ALG_* or the above, native byte order */
 	__u16 size;	    /* bytes used of value */
@@ -161,6 +171,8 @@ struct gate_about {
 
 /* IMA digests count for files that are not sealed. */
 #define GATE_POLICY_IMA 1U
+/* dm-verity volumes are trusted where the kernel has verified a signature of their root hash. */
+#define GATE_POLICY_SIGNED_VOLUMES 2U
 
 /* One per bank, in map `policies`. */
 struct gate_policy {
@@ -238,15 +250,24 @@ struct gate_function {
 	__u32 id; /* in the kernel's own BTF */
 };
 
-/* Map `digests`: the key carries the bank, so that both policies fit in one map. */
+/* Map `digests`, of files and of volumes: the key carries the bank, so that both policies fit in one map. */
 struct gate_digest_key {
 	__u32 bank;
 	struct gate_digest digest;
 };
 struct gate_listed_digest {
 	__u64 grants; /* as of a signer */
-	__u32 role;
-	__u32 reserved;
+	__u32 role; /* of a volume's root hash: GATE_ROLE_LIBRARY */
+	__u32 volume; /* of a root hash: number of the volume, in keys of `volume_loaders` */
+};
+
+/* Map `volume_loaders`: the files of a volume that may call bpf(2). A file system that cannot be written to keeps its
+ * inode numbers.
+ */
+struct gate_volume_loader {
+	__u32 bank;
+	__u32 volume;
+	__u64 inode;
 };
 
 /*
@@ -349,6 +370,7 @@ GATE_ASSERT_SIZE(gate_cgroup, 520);
 GATE_ASSERT_SIZE(gate_function, 16);
 GATE_ASSERT_SIZE(gate_digest_key, 72);
 GATE_ASSERT_SIZE(gate_listed_digest, 16);
+GATE_ASSERT_SIZE(gate_volume_loader, 16);
 GATE_ASSERT_SIZE(gate_authority, 8264);
 GATE_ASSERT_SIZE(gate_object, 16);
 GATE_ASSERT_SIZE(gate_counters, 64);

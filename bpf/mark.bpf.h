@@ -24,6 +24,7 @@ struct gate_mark {
 	__u32 anonymous_code; /* has been let have some: see GATE_GRANT_JIT */
 	__u64 reached; /* for which of the gate's own objects has been reported: reasons from 80 on */
 	__u64 audited;       /* commands for which it has been reported what would be refused */
+	__u64 volumes; /* some of its code is proven by a volume: `replacements` then, plus one. Else 0. */
 	struct gate_digest digest;
 };
 
@@ -94,11 +95,22 @@ static __always_inline struct gate_task *current_thread(void)
 	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
+/*
+ * What a volume proves holds as long as no device with a root hash gets another table; only then pages are read from
+ * elsewhere. Processes that have such code have no plain commands, so that each of their calls comes by this.
+ */
+static __always_inline bool has_lost_volume(const struct gate_mark *mark)
+{
+	__u64 volumes = READ_ONCE(mark->volumes);
+
+	return volumes && volumes != READ_ONCE(replacements) + 1;
+}
+
 /* The current process has this grant option, and may be let do what it says. */
 static __always_inline bool has_option(const struct gate_mark *mark, __u32 option)
 {
 	return READ_ONCE(mark->generation) == READ_ONCE(active_generation) && mark->state == GATE_IMAGE_WATCHED &&
-	       READ_ONCE(mark->flags) & option && !READ_ONCE(mark->taint);
+	       READ_ONCE(mark->flags) & option && !READ_ONCE(mark->taint) && !has_lost_volume(mark);
 }
 
 static __always_inline bool is_administrator(void)
@@ -131,6 +143,9 @@ static __always_inline void mark_from(struct gate_mark *mark, const struct gate_
 	mark->generation = judgement->generation;
 	mark->state = GATE_IMAGE_WATCHED;
 	mark->digest = *digest;
+	mark->volumes = judgement->volumes;
+	if (mark->volumes)
+		mark->commands = 0;
 	if (judgement->verdict == GATE_VERDICT_LOADER)
 		return;
 	mark->grants = 0;
@@ -175,7 +190,9 @@ static __always_inline void set_judgement(struct gate_task *state, const struct 
 	mark->grants = judgement->grants;
 	if (judgement->verdict != GATE_VERDICT_UNKNOWN)
 		mark->flags = judgement->flags;
-	WRITE_ONCE(mark->commands, judgement->commands);
+	if (!mark->volumes)
+		mark->volumes = judgement->volumes;
+	WRITE_ONCE(mark->commands, mark->volumes ? 0 : judgement->commands);
 	/*
 	 * set_taint() sets the taint and then clears the commands; here they are set and then the taint is looked at.
 	 * Both have a full barrier between, so in whatever order they meet, the commands of a tainted mark end as none.
@@ -237,6 +254,16 @@ static __always_inline void taint_current(struct gate_task *process, __u32 reaso
 {
 	taint_owner(&process->mark, reason);
 	taint(bpf_get_current_task_btf(), process, reason);
+}
+
+/* A volume proves what the process maps. The earliest counts: nothing may have been replaced since. */
+static __always_inline void depend_on_volumes(struct gate_task *process, __u64 volumes)
+{
+	bpf_spin_lock(&process->lock);
+	if (!process->mark.volumes)
+		WRITE_ONCE(process->mark.volumes, volumes);
+	WRITE_ONCE(process->mark.commands, 0);
+	bpf_spin_unlock(&process->lock);
 }
 
 /* What a new process takes over from the one that made it: see gate_fork in gate.bpf.c. */

@@ -55,6 +55,13 @@ Json json_of(const gate::Mark& mark) {
           {"grants", mark.grants}};
 }
 
+Json json_of(const volume::Position& position) {
+  return {{"root_hash", position.volume.root_hash},
+          {"inode", position.inode},
+          {"signed", position.volume.is_signed},
+          {"checked", position.volume.is_checked}};
+}
+
 Json json_of(const Explanation& explanation) {
   Json json = json_output("explain");
   json["file"] = explanation.file.string();
@@ -62,6 +69,8 @@ Json json_of(const Explanation& explanation) {
   if (explanation.process) json["process"] = *explanation.process;
   json["digest"] = nullptr;
   if (explanation.conclusion.digest) json["digest"] = evidence::to_string(*explanation.conclusion.digest);
+  json["volume"] = nullptr;
+  if (explanation.conclusion.position) json["volume"] = json_of(*explanation.conclusion.position);
   json["verdict"] = evidence::name_of(explanation.conclusion.verdict);
   json["reason"] = evidence::name_of(explanation.conclusion.reason);
   json["rule"] = explanation.conclusion.rule;
@@ -93,6 +102,12 @@ void print(const Explanation& explanation) {
   if (explanation.process) std::printf("process   %u\n", *explanation.process);
   std::printf("file      %s\n", printable(explanation.file.native()).c_str());
   if (conclusion.digest) std::printf("digest    %s\n", evidence::to_string(*conclusion.digest).c_str());
+  if (conclusion.position) {
+    std::printf("volume    %s, inode %llu%s%s\n", conclusion.position->volume.root_hash.c_str(),
+                static_cast<unsigned long long>(conclusion.position->inode),
+                conclusion.position->volume.is_signed ? ", signed" : "",
+                conclusion.position->volume.is_checked ? "" : ", not every block is checked each time");
+  }
   std::printf("verdict   %s: %s%s%s\n", std::string(evidence::name_of(conclusion.verdict)).c_str(),
               std::string(evidence::name_of(conclusion.reason)).c_str(), conclusion.rule.empty() ? "" : " of ",
               conclusion.rule.c_str());

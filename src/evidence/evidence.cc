@@ -109,6 +109,42 @@ Result<std::optional<Digest>> digest_to_judge(int fd, const Trust& trust) {
   return std::optional<Digest>(hashed);
 }
 
+const TrustedVolume* find_trusted(const volume::Volume& volume, const Trust& trust) {
+  for (const TrustedVolume& trusted : trust.volumes)
+    if (volume.root_hash == trusted.root_hash) return &trusted;
+  return nullptr;
+}
+
+// What a trusted volume says of the file; it takes nothing away from what is proven already.
+void conclude_trusted(const TrustedVolume* trusted, const volume::Position& position, Conclusion& conclusion) {
+  if (trusted != nullptr) {
+    if (auto loader = trusted->loaders.find(position.inode); loader != trusted->loaders.end())
+      conclusion = accepted(Role::Loader, Reason::Volume, trusted->name, loader->second);
+  }
+  if (conclusion.verdict == Verdict::NoEvidence)
+    conclusion = accepted(Role::Library, Reason::Volume, trusted != nullptr ? trusted->name : "its signature", {});
+}
+
+void judge_position(const volume::Position& position, const Trust& trust, Conclusion& conclusion) {
+  const TrustedVolume* trusted = find_trusted(position.volume, trust);
+  bool is_trusted = trusted != nullptr || (trust.signed_volumes && position.volume.is_signed);
+  if (position.volume.is_checked && position.volume.is_known && is_trusted)
+    conclude_trusted(trusted, position, conclusion);
+  else if (conclusion.reason == Reason::NotSealed)
+    conclusion = refused(position.volume.is_checked ? Reason::VolumeUntrusted : Reason::VolumeUnchecked);
+}
+
+// Only a policy with volumes has the device mapper asked, which answers nobody but root.
+Result<> judge_volume(int fd, const Trust& trust, Conclusion& conclusion) {
+  if (trust.volumes.empty() && !trust.signed_volumes) return {};
+  if (conclusion.verdict == Verdict::Loader) return {};
+  TRY_ASSIGN(std::optional<volume::Position> position, volume::find(fd));
+  if (!position) return {};
+  judge_position(*position, trust, conclusion);
+  conclusion.position = std::move(position);
+  return {};
+}
+
 }  // namespace
 
 std::string_view name_of(DigestKind kind) { return kind == DigestKind::Ima ? "ima" : "fsverity"; }
@@ -171,6 +207,8 @@ std::string_view name_of(Reason reason) {
       return "listed-ima-digest";
     case Reason::ImaSignature:
       return "ima-signature";
+    case Reason::Volume:
+      return "volume";
     case Reason::NotSealed:
       return "not-sealed";
     case Reason::NoSignature:
@@ -183,6 +221,10 @@ std::string_view name_of(Reason reason) {
       return "signature-untrusted";
     case Reason::SignatureMismatch:
       return "signature-mismatch";
+    case Reason::VolumeUntrusted:
+      return "volume-untrusted";
+    case Reason::VolumeUnchecked:
+      return "volume-unchecked";
   }
   return "unknown";
 }
@@ -195,12 +237,15 @@ Result<std::optional<Bytes>> read_signature(int fd) {
 
 Result<Conclusion> conclude(int fd, const Trust& trust, const std::optional<Bytes>& signature) {
   TRY_ASSIGN(std::optional<Digest> digest, digest_to_judge(fd, trust));
-  if (!digest) return refused(Reason::NotSealed);
   auto reader = [&]() -> Result<std::optional<Bytes>> {
     if (signature) return signature;
     return read_signature(fd);
   };
-  TRY_ASSIGN(Conclusion conclusion, judge(*digest, reader, trust));
+  Conclusion conclusion = refused(Reason::NotSealed);
+  if (digest) {
+    TRY_ASSIGN(conclusion, judge(*digest, reader, trust));
+  }
+  TRY(judge_volume(fd, trust, conclusion));
   conclusion.digest = std::move(digest);
   return conclusion;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "crypto/crypto.h"
 #include "fsverity/fsverity.h"
 #include "ima/ima.h"
+#include "volume/volume.h"
 
 namespace bpfgate::evidence {
 
@@ -73,9 +75,19 @@ struct TrustedDigest {
   std::vector<std::string> grants;
 };
 
+// A dm-verity volume: it proves every file on it.
+struct TrustedVolume {
+  std::string name;
+  std::string root_hash;                                 // "sha256:HEX"
+  std::map<uint64_t, std::vector<std::string>> loaders;  // by inode number, with their grants
+};
+
 struct Trust {
   std::vector<TrustedSigner> signers;
   std::vector<TrustedDigest> digests;
+  std::vector<TrustedVolume> volumes;
+  // Volumes whose root hash has a signature that the kernel has verified are trusted as well.
+  bool signed_volumes = false;
   // The policy lets IMA digests count, for files that are not sealed.
   bool ima = false;
   // What the host's IMA computes: ima_hash= on the kernel's command line. Digests of other algorithms it never sees.
@@ -89,12 +101,15 @@ enum class Reason {
   Signature,
   ListedImaDigest,
   ImaSignature,
+  Volume,  // is on a trusted volume
   NotSealed,
   NoSignature,
   SignatureTooLarge,
   SignatureMalformed,
   SignatureUntrusted,  // by nobody the policy trusts
   SignatureMismatch,   // a trusted signer's, but not of this file
+  VolumeUntrusted,     // is on a volume, but on none that the policy trusts
+  VolumeUnchecked,     // on one of which not every block is verified each time
 };
 
 std::string_view name_of(Verdict verdict);  // "loader", "library", "no-evidence"
@@ -103,15 +118,18 @@ std::string_view name_of(Reason reason);    // "listed-digest", "signature", "no
 struct Conclusion {
   Verdict verdict = Verdict::NoEvidence;
   Reason reason = Reason::NotSealed;
-  std::string rule;                 // signer name, or the digest, that decided
+  std::string rule;                 // signer or volume by name, or the digest, that decided
   std::vector<std::string> grants;  // for loaders
   std::optional<Digest> digest;     // what was judged: the kernel's measurement, or IMA's digest of a file without one
+  std::optional<volume::Position> position;  // the dm-verity volume that the file is on
 };
 
 // Judges an open file. `signature` overrides the xattr (a detached signature). Failures to read are errors; every
 // finding about the file is a Conclusion. A sealed file is judged by fs-verity alone, whatever comes of it: that is the
 // stronger evidence, and what it does not prove nothing weaker may. Only a file that is not sealed is judged by IMA,
-// and only where trust.ima is set; without it nothing is hashed.
+// and only where trust.ima is set; without it nothing is hashed. What all that does not make a loader may be one, or a
+// library, by the volume that it is on; the kernel alone knows whether that has been replaced since it was opened, and
+// where a file on overlayfs really is.
 Result<Conclusion> conclude(int fd, const Trust& trust, const std::optional<Bytes>& signature = std::nullopt);
 
 // The same for a digest that need not be measured: what the gate would conclude if the file were sealed so or, for an

@@ -69,6 +69,10 @@ Result<> write_records(const PolicyMaps& maps, const Policy& policy, uint32_t ba
     TRY(put(maps.authorities, "authorities", bank * GATE_MAX_AUTHORITIES + i, policy.authorities[i]));
   for (const auto& [digest, listed] : policy.digests)
     TRY(put(maps.digests, "digests", gate_digest_key{bank, digest}, listed));
+  for (auto [loader, grants] : policy.volume_loaders) {
+    loader.bank = bank;
+    TRY(put(maps.volume_loaders, "volume_loaders", loader, grants));
+  }
   return {};
 }
 
@@ -90,6 +94,7 @@ Result<> write_bank(const PolicyMaps& maps, const Policy& policy, uint64_t gener
   TRY(put(maps.policies, "policies", bank, gate_policy{}));
   TRY(clear<gate_digest_key>(maps.digests, "digests", bank));
   TRY(clear<gate_function>(maps.functions, "functions", bank));
+  TRY(clear<gate_volume_loader>(maps.volume_loaders, "volume_loaders", bank));
   TRY(write_records(maps, policy, bank));
   gate_policy header = policy.header;
   header.generation = generation;

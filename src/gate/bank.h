@@ -20,6 +20,7 @@ struct PolicyMaps {
   int functions = -1;
   int digests = -1;
   int authorities = -1;
+  int volume_loaders = -1;
 };
 
 Result<uint64_t> active_generation(const PolicyMaps& maps);

@@ -22,6 +22,7 @@
 #include "gate/probe.h"
 #include "gate/seal.h"
 #include "gate/sequence.h"
+#include "gate/volumes.h"
 
 namespace bpfgate::gate {
 namespace {
@@ -135,6 +136,14 @@ Result<std::vector<std::string>> missing_hooks(const std::vector<std::string>& a
   TRY_ASSIGN(Kernel kernel, probe_kernel());
   std::vector<std::string> wanted = programs_for(kernel);
   wanted.emplace_back(sysctl_program);
+  // Loaded before dm_verity was, it does without: no volume is trusted then.
+  auto is_attached = [&](const char* name) {
+    return std::find(attached.begin(), attached.end(), name) != attached.end();
+  };
+  if (std::none_of(volume_programs.begin(), volume_programs.end(), is_attached))
+    std::erase_if(wanted, [](const std::string& name) {
+      return std::find(volume_programs.begin(), volume_programs.end(), name) != volume_programs.end();
+    });
   std::erase_if(wanted, [&](const std::string& program) {
     return std::find(attached.begin(), attached.end(), program) != attached.end();
   });
@@ -214,6 +223,11 @@ Result<> load_and_arm(const manifest::Manifest& manifest, const LoadOptions& opt
     (void)remove_staging(staging);
     return done;
   }
+  auto announced = announce_volumes(manifest);
+  if (!announced) {
+    (void)remove_staging(staging);
+    return announced;
+  }
   if (auto done = rename_and_arm(object, policy, staging, pins); !done) {
     (void)remove_staging(staging);
     return done;
@@ -286,6 +300,9 @@ Result<> update(const Order& order, const Places& places) {
   TRY(gate.lock());
   TRY_ASSIGN(Seal seal, gate.seal());
   TRY(check_order(order, gate));
+  TRY_ASSIGN(std::vector<std::string> attached, gate.attached());
+  TRY(check_follows_volumes(order.manifest, attached));
+  TRY(announce_volumes(order.manifest));
   if (seal != Seal::Unsealed) {
     TRY(check_stays_manageable(order.manifest));
     TRY(check_not_rolled_back(places.state, order.manifest));

@@ -12,6 +12,8 @@
 
 #include "gate/gate.h"
 #include "gate/kernel_types.h"
+#include "gate/probe.h"
+#include "gate/volumes.h"
 
 namespace bpfgate::gate {
 namespace {
@@ -199,8 +201,12 @@ Result<std::vector<std::string>> unknown_names(const manifest::Manifest& manifes
   std::vector<std::string> unknown;
   bool has_own = std::any_of(manifest.grants.begin(), manifest.grants.end(),
                              [](const auto& entry) { return !manifest::is_built_in(entry.first); });
-  if (!has_own) return unknown;
+  if (!has_own && !trusts_volumes(manifest)) return unknown;
   TRY_ASSIGN(KernelTypes types, KernelTypes::open());
+  if (trusts_volumes(manifest) && !can_follow_volumes(types))
+    unknown.emplace_back(manifest.volumes.empty()
+                             ? "/evidence/signed_volumes: no volume is trusted: dm_verity is not loaded"
+                             : "/volumes: none is trusted: dm_verity is not loaded");
   for (const auto& [name, grant] : manifest.grants) {
     if (!manifest::is_built_in(name)) append_unknown(types, grant, unknown);
   }

@@ -77,6 +77,12 @@ std::string KernelTypes::name(uint32_t id) const {
   return std::string(text);
 }
 
+bool KernelTypes::module_has(const char* module, const char* name, uint32_t kind) const {
+  if (btf__find_by_name_kind(types_.get(), name, kind) > 0) return true;
+  std::unique_ptr<btf, Deleter> types(btf__load_module_btf(module, types_.get()));
+  return types && btf__find_by_name_kind(types.get(), name, kind) > 0;
+}
+
 bool KernelTypes::has_enumerator(const char* enumeration, uint32_t value) const {
   int id = btf__find_by_name_kind(types_.get(), enumeration, BTF_KIND_ENUM);
   if (id <= 0) return false;

@@ -35,6 +35,8 @@ class KernelTypes {
   [[nodiscard]] std::vector<uint32_t> lsm_hooks(const std::string& glob) const;
   // The name of a function, or of a tracepoint as functions are named here; empty for everything else.
   [[nodiscard]] std::string name(uint32_t id) const;
+  // Whether a module that is loaded now, or the kernel where it is built in, has this; `kind` is a BTF_KIND_*.
+  [[nodiscard]] bool module_has(const char* module, const char* name, uint32_t kind) const;
   // Whether an enumerator of this enum has the value.
   [[nodiscard]] bool has_enumerator(const char* enumeration, uint32_t value) const;
 

@@ -2,6 +2,7 @@
 // The gate by its links: whoever holds them keeps it attached, pins or no pins, and can find everything else of it.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -30,6 +31,11 @@ inline constexpr const char* anchor_program = "gate_exec";
 // The one that an iterator over marks is made of (bpf/marks.bpf.c); pinned itself, not attached.
 inline constexpr const char* marks_program = "gate_marks";
 
+// Those of bpf/volume.bpf.c, which are attached all together, or where there is no dm_verity not at all. What takes
+// trust away comes before what gives it.
+inline constexpr std::array<const char*, 4> volume_programs = {"volume_replaced", "volume_born", "volume_gone",
+                                                               "volume_announced"};
+
 // A map as the kernel names it, and the size of its values in bytes.
 struct MapName {
   const char* name;
@@ -47,6 +53,7 @@ inline constexpr MapName cgroups = {"cgroups", sizeof(gate_cgroup)};
 inline constexpr MapName functions = {"functions", sizeof(uint32_t)};
 inline constexpr MapName digests = {"digests", sizeof(gate_listed_digest)};
 inline constexpr MapName authorities = {"authorities", sizeof(gate_authority)};
+inline constexpr MapName volume_loaders = {"volume_loaders", sizeof(uint64_t)};
 inline constexpr MapName counters = {"counters", sizeof(gate_counters)};
 inline constexpr MapName guarded = {"guarded", sizeof(uint32_t)};
 inline constexpr MapName events = {"events", 0};

@@ -86,6 +86,7 @@ std::vector<std::string> programs_for(const Kernel& kernel) {
       "guard_mount",   "guard_move_mount", "guard_umount", "guard_remount", "guard_create",    "guard_mkdir",
       "guard_symlink", "guard_hard_link",  "guard_key",    "gate_setxattr", "gate_removexattr"};
   programs.emplace_back(kernel.load_hook_has_kernel_argument ? "gate_load" : "gate_load_3");
+  if (kernel.has_volumes) programs.insert(programs.begin(), volume_programs.begin(), volume_programs.end());
   if (kernel.has_post_xattr_hooks) {
     programs.emplace_back("gate_post_setxattr");
     programs.emplace_back("gate_post_removexattr");
@@ -128,10 +129,11 @@ Result<Object> Object::load(const Kernel& kernel, const LoadOptions& options) {
 }
 
 PolicyMaps Object::policy_maps() const {
-  return {bpf_map__fd(skeleton_->maps.data_active), bpf_map__fd(skeleton_->maps.policies),
-          bpf_map__fd(skeleton_->maps.signers),     bpf_map__fd(skeleton_->maps.grants),
-          bpf_map__fd(skeleton_->maps.cgroups),     bpf_map__fd(skeleton_->maps.functions),
-          bpf_map__fd(skeleton_->maps.digests),     bpf_map__fd(skeleton_->maps.authorities)};
+  return {bpf_map__fd(skeleton_->maps.data_active),   bpf_map__fd(skeleton_->maps.policies),
+          bpf_map__fd(skeleton_->maps.signers),       bpf_map__fd(skeleton_->maps.grants),
+          bpf_map__fd(skeleton_->maps.cgroups),       bpf_map__fd(skeleton_->maps.functions),
+          bpf_map__fd(skeleton_->maps.digests),       bpf_map__fd(skeleton_->maps.authorities),
+          bpf_map__fd(skeleton_->maps.volume_loaders)};
 }
 
 Result<> Object::attach(const std::string& program, const std::filesystem::path& pin_directory) {
@@ -156,8 +158,8 @@ Result<> Object::bind_maps() {
   for (const bpf_map* map :
        {skeleton_->maps.rodata_about, skeleton_->maps.data_active, skeleton_->maps.data_sealed,
         skeleton_->maps.policies, skeleton_->maps.signers, skeleton_->maps.grants, skeleton_->maps.cgroups,
-        skeleton_->maps.functions, skeleton_->maps.digests, skeleton_->maps.authorities, skeleton_->maps.counters,
-        skeleton_->maps.guarded, skeleton_->maps.events}) {
+        skeleton_->maps.functions, skeleton_->maps.digests, skeleton_->maps.authorities, skeleton_->maps.volume_loaders,
+        skeleton_->maps.counters, skeleton_->maps.guarded, skeleton_->maps.events}) {
     if (bpf_prog_bind_map(bpf_program__fd(anchor), bpf_map__fd(map), nullptr) != 0)
       return libbpf_failure(std::string("bind map ") + bpf_map__name(map));
   }
@@ -172,7 +174,7 @@ Result<> Object::detach_sysctl() {
 Result<> Object::guard(const std::filesystem::path& pin_directory) {
   std::vector<Guarded> objects;
   const auto& maps = skeleton_->maps;
-  const bpf_map* internal[] = {maps.tasks, maps.verdicts, maps.scratch, maps.bss, maps.rodata};
+  const bpf_map* internal[] = {maps.tasks, maps.verdicts, maps.scratch, maps.devices, maps.bss, maps.rodata};
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {
     bool is_internal = std::find(std::begin(internal), std::end(internal), map) != std::end(internal);

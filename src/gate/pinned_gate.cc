@@ -51,6 +51,7 @@ Result<> PinnedGate::open_maps() {
   TRY_ASSIGN(functions_, map_of_link(link, maps::functions));
   TRY_ASSIGN(digests_, map_of_link(link, maps::digests));
   TRY_ASSIGN(authorities_, map_of_link(link, maps::authorities));
+  TRY_ASSIGN(volume_loaders_, map_of_link(link, maps::volume_loaders));
   TRY_ASSIGN(sealed_, map_of_link(link, maps::sealed));
   TRY_ASSIGN(counters_, map_of_link(link, maps::counters));
   TRY_ASSIGN(guarded_, map_of_link(link, maps::guarded));

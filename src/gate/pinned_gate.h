@@ -26,8 +26,8 @@ class PinnedGate {
   static Result<PinnedGate> open(const std::filesystem::path& pin_directory);
 
   [[nodiscard]] PolicyMaps policy_maps() const {
-    return {active_.get(),  policies_.get(),  signers_.get(), grants_.get(),
-            cgroups_.get(), functions_.get(), digests_.get(), authorities_.get()};
+    return {active_.get(),    policies_.get(), signers_.get(),     grants_.get(),        cgroups_.get(),
+            functions_.get(), digests_.get(),  authorities_.get(), volume_loaders_.get()};
   }
   [[nodiscard]] const gate_about& about() const { return about_; }
   [[nodiscard]] int counters() const { return counters_.get(); }
@@ -53,7 +53,7 @@ class PinnedGate {
 
   PinDirectory pins_;
   UniqueFd anchor_;
-  UniqueFd active_, policies_, signers_, grants_, cgroups_, functions_, digests_, authorities_;
+  UniqueFd active_, policies_, signers_, grants_, cgroups_, functions_, digests_, authorities_, volume_loaders_;
   UniqueFd sealed_, counters_, guarded_;
   gate_about about_ = {};
 };

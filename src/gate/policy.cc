@@ -15,6 +15,8 @@ namespace {
 static_assert(manifest::kMaxSigners <= GATE_MAX_SIGNERS);
 static_assert(manifest::kMaxGrants <= GATE_MAX_GRANTS);
 static_assert(manifest::kMaxDigests <= GATE_MAX_DIGESTS);
+static_assert(manifest::kMaxVolumes <= GATE_MAX_VOLUMES);
+static_assert(manifest::kMaxVolumeLoaders <= GATE_MAX_VOLUME_LOADERS);
 static_assert(manifest::kMaxNameBytes < GATE_NAME_SIZE);
 
 using manifest::Role;
@@ -143,10 +145,22 @@ std::pair<gate_digest, gate_listed_digest> digest_record(const manifest::Manifes
   return {digest, value};
 }
 
+void add_volume(const manifest::Manifest& manifest, const manifest::Volume& volume, uint32_t number, Policy& policy) {
+  gate_digest root_hash = {};
+  root_hash.algorithm = volume.algorithm | GATE_DIGEST_VOLUME;
+  root_hash.size = static_cast<uint16_t>(volume.root_hash.size());
+  std::copy(volume.root_hash.begin(), volume.root_hash.end(), root_hash.value);
+  policy.digests.push_back({root_hash, {.grants = 0, .role = GATE_ROLE_LIBRARY, .volume = number}});
+  for (const manifest::VolumeLoader& loader : volume.loaders)
+    policy.volume_loaders.push_back(
+        {{.bank = 0, .volume = number, .inode = loader.inode}, grant_set(manifest, loader.grants)});
+}
+
 gate_policy header_of(const manifest::Manifest& manifest) {
   gate_policy header = {};
   header.sequence = manifest.sequence;
-  header.flags = manifest.evidence.ima ? GATE_POLICY_IMA : 0U;
+  header.flags = (manifest.evidence.ima ? GATE_POLICY_IMA : 0U) |
+                 (manifest.evidence.signed_volumes ? GATE_POLICY_SIGNED_VOLUMES : 0U);
   header.mode = mode_number(manifest.mode);
   header.default_grants = grant_set(manifest, manifest.default_grants);
   header.grant_count = static_cast<uint32_t>(manifest.grants.size());
@@ -170,6 +184,12 @@ std::optional<ima::Algorithm> ima_of_host() {
   for (ima::Algorithm algorithm : ima::algorithms)
     if (first.find(" " + std::string(ima::name_of(algorithm)) + ":") != std::string::npos) return algorithm;
   return std::nullopt;
+}
+
+evidence::TrustedVolume offline_volume(const manifest::Volume& volume) {
+  evidence::TrustedVolume trusted{volume.name, manifest::root_hash_text(volume), {}};
+  for (const manifest::VolumeLoader& loader : volume.loaders) trusted.loaders[loader.inode] = loader.grants;
+  return trusted;
 }
 
 evidence::Digest offline_digest(const manifest::ListedDigest& listed) {
@@ -220,6 +240,8 @@ Result<Policy> compile(const manifest::Manifest& manifest) {
   TRY(add_signers(manifest, policy));
   for (const manifest::ListedDigest& listed : manifest.digests)
     policy.digests.push_back(digest_record(manifest, listed));
+  for (uint32_t number = 0; number < manifest.volumes.size(); ++number)
+    add_volume(manifest, manifest.volumes[number], number, policy);
   return policy;
 }
 
@@ -238,6 +260,8 @@ Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
   for (const manifest::ListedDigest& listed : manifest.digests) {
     offline.trust.digests.push_back({offline_digest(listed), offline_role(listed.role), listed.grants});
   }
+  offline.trust.signed_volumes = manifest.evidence.signed_volumes;
+  for (const manifest::Volume& volume : manifest.volumes) offline.trust.volumes.push_back(offline_volume(volume));
   return offline;
 }
 

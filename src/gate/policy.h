@@ -21,7 +21,8 @@ struct Policy {
   gate_policy header = {};  // generation 0, to be set where the bank is chosen
   std::vector<gate_signer> signers;
   GrantRecords grants;
-  std::vector<std::pair<gate_digest, gate_listed_digest>> digests;
+  std::vector<std::pair<gate_digest, gate_listed_digest>> digests;      // of files, and of volumes
+  std::vector<std::pair<gate_volume_loader, uint64_t>> volume_loaders;  // bank 0, to be set where the bank is chosen
   std::vector<gate_authority> authorities;
   std::vector<keyring::Keyring> keyrings;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gate/probe.h"
 
+#include <linux/btf.h>
 #include <linux/capability.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -80,6 +81,14 @@ Result<> check_hooks(const KernelTypes& types) {
 
 }  // namespace
 
+// What bpf/volume.bpf.c is attached to, and reads: functions and types of dm_mod and dm_verity.
+bool can_follow_volumes(const KernelTypes& types) {
+  return types.arity("bpf_lsm_bdev_setintegrity") == 4 && types.arity("bpf_lsm_bdev_free_security") == 1 &&
+         types.arity("bpf_lsm_bdev_alloc_security") == 1 &&
+         types.module_has("dm_mod", "dm_swap_table", BTF_KIND_FUNC) &&
+         types.module_has("dm_verity", "dm_verity", BTF_KIND_STRUCT);
+}
+
 Result<Kernel> probe_kernel() {
   TRY(check_privileges());
   TRY(check_lsm_list());
@@ -91,6 +100,7 @@ Result<Kernel> probe_kernel() {
   kernel.load_hook_has_kernel_argument = types.arity("bpf_lsm_bpf_prog_load") == 4;
   kernel.has_post_xattr_hooks =
       types.arity("bpf_lsm_inode_post_setxattr") == 5 && types.arity("bpf_lsm_inode_post_removexattr") == 2;
+  kernel.has_volumes = can_follow_volumes(types);
   for (const char* name : optional_functions) {
     if (!types.function(name)) kernel.missing_optional.emplace_back(name);
   }

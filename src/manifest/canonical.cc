@@ -30,6 +30,10 @@ Json digest_json(const ListedDigest& listed) {
   return json;
 }
 
+Json volume_loader_json(const VolumeLoader& loader) {
+  return {{"inode", loader.inode}, {"grant", names_json(loader.grants)}};
+}
+
 Json set_json(NumberSet set, const Vocabulary& vocabulary) {
   if (set == kAny) return "any";
   return names_in(set, vocabulary);
@@ -48,6 +52,20 @@ template <class List>
 Json sorted_list(List list) {
   std::sort(list.begin(), list.end());
   return list;
+}
+
+Json volume_json(const Volume& volume) {
+  auto by_inode = [](const VolumeLoader& a, const VolumeLoader& b) { return a.inode < b.inode; };
+  return {{"name", volume.name},
+          {"root_hash", root_hash_text(volume)},
+          {"loaders", sorted_json(volume.loaders, volume_loader_json, by_inode)}};
+}
+
+Json evidence_json(const EvidenceRules& rules) {
+  Json json = Json::object();
+  if (rules.ima) json["ima"] = true;
+  if (rules.signed_volumes) json["signed_volumes"] = true;
+  return json;
 }
 
 Json helpers_json(const HelperRule& rule) {
@@ -110,7 +128,9 @@ std::string canonical_text(const Manifest& manifest) {
                {"digests", sorted_json(manifest.digests, digest_json, by_digest)},
                {"grants", grants_json(manifest)},
                {"default", {{"grant", names_json(manifest.default_grants)}}}};
-  if (manifest.evidence.ima) json["evidence"] = {{"ima", true}};
+  auto by_volume = [](const Volume& a, const Volume& b) { return a.name < b.name; };
+  if (!manifest.volumes.empty()) json["volumes"] = sorted_json(manifest.volumes, volume_json, by_volume);
+  if (manifest.evidence != EvidenceRules()) json["evidence"] = evidence_json(manifest.evidence);
   // parse() lets only ASCII names in; `replace` keeps a hand-made Manifest from making dump() throw.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

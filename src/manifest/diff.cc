@@ -15,7 +15,13 @@ using Json = nlohmann::json;
 using Changes = std::vector<Change>;
 
 // What a signature is over. Everything below works on it, so that nothing that decides can be forgotten.
-Json canonical_json(const Manifest& manifest) { return Json::parse(canonical_text(manifest), nullptr, false); }
+// Parts that are left out where they say nothing are there, so that both sides have them.
+Json canonical_json(const Manifest& manifest) {
+  Json json = Json::parse(canonical_text(manifest), nullptr, false);
+  if (!json.contains("volumes")) json["volumes"] = Json::array();
+  if (!json.contains("evidence")) json["evidence"] = Json::object();
+  return json;
+}
 
 // What tells the elements of a list apart, also for people.
 std::string signer_key(const Json& signer) { return "signer " + signer["name"].get<std::string>(); }
@@ -23,8 +29,12 @@ std::string digest_key(const Json& listed) {
   return "digest " + listed["kind"].get<std::string>() + " " + listed["digest"].get<std::string>();
 }
 
+std::string volume_key(const Json& volume) { return "volume " + volume["name"].get<std::string>(); }
+std::string loader_key(const Json& loader) { return "inode " + loader["inode"].dump(); }
+
 using KeyOf = std::string (*)(const Json&);
-const std::map<std::string, KeyOf> keyed_lists = {{"signers", signer_key}, {"digests", digest_key}};
+const std::map<std::string, KeyOf> keyed_lists = {
+    {"signers", signer_key}, {"digests", digest_key}, {"volumes", volume_key}};
 
 // An element of either list, or of both.
 struct Pair {
@@ -103,7 +113,15 @@ bool gains_grant(const Json& before, const Json& after) {
   return includes_more(grants_of(before), gained);
 }
 
+std::string described_volume(const Json& volume) {
+  std::string text = "root hash " + volume["root_hash"].get<std::string>();
+  for (const Json& loader : volume["loaders"])
+    text += ", " + loader_key(loader) + " grant " + joined(grants_of(loader));
+  return text;
+}
+
 std::string described(const Json& element) {
+  if (element.contains("root_hash")) return described_volume(element);
   std::string text = element["role"].get<std::string>();
   if (element.contains("grant")) text += ", grant " + joined(grants_of(element));
   return text;
@@ -118,6 +136,19 @@ void compare_elements(const std::string& what, const Json& before, const Json& a
     add("grant " + gained_and_lost(grants_of(before), grants_of(after)), gains_grant(before, after));
 }
 
+void compare_volumes(const std::string& what, const Json& before, const Json& after, Changes& out) {
+  auto add = [&](const std::string& text, bool wider) { out.push_back({"~ " + what + ": " + text, wider}); };
+  if (before["root_hash"] != after["root_hash"])
+    add("root hash " + before["root_hash"].get<std::string>() + " -> " + after["root_hash"].get<std::string>(), true);
+  for (const auto& [loader, pair] : match(before["loaders"], after["loaders"], loader_key)) {
+    if (is_equal(pair)) continue;
+    Words gained = pair.after ? grants_of(*pair.after) : Words();
+    Words lost = pair.before ? grants_of(*pair.before) : Words();
+    bool wider = pair.after && (!pair.before || gains_grant(*pair.before, *pair.after));
+    add(loader + " grant " + gained_and_lost(lost, gained), wider);
+  }
+}
+
 // A listed digest has the last word on its file: without it, a signature of the file may count for more.
 void compare_lists(const Pair& lists, KeyOf key_of, Changes& out) {
   for (const auto& [what, pair] : match(*lists.before, *lists.after, key_of)) {
@@ -126,7 +157,7 @@ void compare_lists(const Pair& lists, KeyOf key_of, Changes& out) {
     else if (!pair.after)
       out.push_back({"- " + what + ": " + described(*pair.before), pair.before->contains("digest")});
     else if (!is_equal(pair))
-      compare_elements(what, *pair.before, *pair.after, out);
+      (pair.before->contains("root_hash") ? compare_volumes : compare_elements)(what, *pair.before, *pair.after, out);
   }
 }
 
@@ -153,8 +184,14 @@ bool refuses_less(Mode before, Mode after) {
   return (before == Mode::Enforce && after != Mode::Enforce) || (before != Mode::Off && after == Mode::Off);
 }
 
+Words keys_of(const Json& object) {
+  Words keys;
+  for (const auto& item : object.items()) keys.insert(item.key());
+  return keys;
+}
+
 std::string text_of(const Json* value) {
-  if (value == nullptr) return "nothing";
+  if (value->empty()) return "nothing";
   return value->is_string() ? value->get<std::string>() : value->dump();
 }
 
@@ -167,7 +204,8 @@ void compare_top(const std::string& key, const Pair& pair, const Manifest& befor
     std::string text = gained_and_lost(grants_of(*pair.before), grants_of(*pair.after));
     return out.push_back({"~ default: grant " + text, gains_grant(*pair.before, *pair.after)});
   }
-  bool wider = key == "mode" ? refuses_less(before.mode, after.mode) : !pair.before;
+  bool wider = key == "mode" && refuses_less(before.mode, after.mode);
+  if (key == "evidence") wider = includes_more(keys_of(*pair.before), keys_of(*pair.after));
   out.push_back({"~ " + key + " " + text_of(pair.before) + " -> " + text_of(pair.after), wider});
 }
 

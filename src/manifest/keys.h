@@ -8,11 +8,13 @@
 
 namespace bpfgate::manifest::keys {
 
-inline constexpr std::array<std::string_view, 9> manifest = {"bpfgate", "name",    "sequence", "mode",   "evidence",
-                                                             "signers", "digests", "grants",   "default"};
-inline constexpr std::array<std::string_view, 1> evidence = {"ima"};
+inline constexpr std::array<std::string_view, 10> manifest = {"bpfgate", "name",    "sequence", "mode",   "evidence",
+                                                              "signers", "digests", "volumes",  "grants", "default"};
+inline constexpr std::array<std::string_view, 2> evidence = {"ima", "signed_volumes"};
 inline constexpr std::array<std::string_view, 4> signer = {"name", "role", "certificate", "grant"};
 inline constexpr std::array<std::string_view, 5> digest = {"kind", "digest", "role", "grant", "note"};
+inline constexpr std::array<std::string_view, 3> volume = {"name", "root_hash", "loaders"};
+inline constexpr std::array<std::string_view, 3> volume_loader = {"path", "inode", "grant"};
 inline constexpr std::array<std::string_view, 9> grant = {
     "commands", "program_types", "map_types", "attach_types", "helpers", "attach_to", "when", "debug", "jit"};
 inline constexpr std::array<std::string_view, 3> helpers = {"class", "deny", "deny_kfuncs"};
@@ -20,8 +22,8 @@ inline constexpr std::array<std::string_view, 3> attach_to = {"functions", "trac
 inline constexpr std::array<std::string_view, 5> when = {"uids", "gids", "cgroups", "network_namespace",
                                                          "user_namespace"};
 inline constexpr std::array<std::string_view, 1> default_rule = {"grant"};
-// Of a drop-in (manifest/layers.h): the first three are added, the others replace.
-inline constexpr std::array<std::string_view, 6> drop_in = {"signers", "digests", "grants",
+// Of a drop-in (manifest/layers.h): the first four are added, the others replace.
+inline constexpr std::array<std::string_view, 7> drop_in = {"signers", "digests", "volumes", "grants",
                                                             "mode",    "default", "sequence"};
 
 }  // namespace bpfgate::manifest::keys

@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::pair<const char*, size_t> lists[] = {{"signers", kMaxSigners}, {"digests", kMaxDigests}};
+constexpr std::pair<const char*, size_t> lists[] = {
+    {"signers", kMaxSigners}, {"digests", kMaxDigests}, {"volumes", kMaxVolumes}};
 
 // Puts drop-ins into the tree of the base, and remembers what is from where.
 class Merger {

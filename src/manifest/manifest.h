@@ -21,6 +21,8 @@ namespace bpfgate::manifest {
 inline constexpr size_t kMaxSigners = 32;
 inline constexpr size_t kMaxGrants = 64;  // the built-in ones included
 inline constexpr size_t kMaxDigests = 65536;
+inline constexpr size_t kMaxVolumes = 64;
+inline constexpr size_t kMaxVolumeLoaders = 4096;  // of all volumes together
 inline constexpr size_t kMaxNameBytes = 63;
 inline constexpr size_t kMaxNoteBytes = 255;
 inline constexpr size_t kMaxPathBytes = 4095;
@@ -70,9 +72,29 @@ struct ListedDigest {
 
 // What beside fs-verity may prove a file.
 struct EvidenceRules {
-  bool ima = false;  // IMA digests, listed or signed, of files that are not sealed
+  bool ima = false;             // IMA digests, listed or signed, of files that are not sealed
+  bool signed_volumes = false;  // dm-verity volumes whose root hash has a signature that the kernel has verified
   bool operator==(const EvidenceRules&) const = default;
 };
+
+// A file of a volume that may call bpf(2). The kernel goes by the inode, which on such a volume never changes; the path
+// is for people.
+struct VolumeLoader {
+  std::string path;  // as seen from the volume's root, beginning with /
+  uint64_t inode = 0;
+  std::vector<std::string> grants;  // names, sorted; never empty
+  bool operator==(const VolumeLoader&) const = default;
+};
+
+// A dm-verity volume: all files on it are proven, and the loaders may call bpf(2).
+struct Volume {
+  std::string name;
+  uint16_t algorithm = 0;  // FS_VERITY_HASH_ALG_*
+  Bytes root_hash;         // as long as the algorithm says
+  std::vector<VolumeLoader> loaders;
+  bool operator==(const Volume&) const = default;
+};
+std::string root_hash_text(const Volume& volume);  // "sha256:HEX"
 
 struct Manifest {
   std::string name;
@@ -81,6 +103,7 @@ struct Manifest {
   EvidenceRules evidence;
   std::vector<Signer> signers;                         // in the manifest's order; names and certificates differ
   std::vector<ListedDigest> digests;                   // in the manifest's order; no digest twice
+  std::vector<Volume> volumes;                         // in the manifest's order; names and root hashes differ
   std::map<std::string, Grant> grants;                 // those of the manifest and the built-in ones
   std::vector<std::string> default_grants = {"none"};  // of processes without a mark
   bool operator==(const Manifest&) const = default;

@@ -63,6 +63,7 @@ class Parser {
     TRY(read_grants(root));
     TRY(read_list(root, "signers", kMaxSigners, &Parser::read_signer));
     TRY(read_list(root, "digests", kMaxDigests, &Parser::read_digest));
+    TRY(read_list(root, "volumes", kMaxVolumes, &Parser::read_volume));
     TRY(read_default(root));
     return std::move(manifest_);
   }
@@ -89,6 +90,9 @@ class Parser {
     TRY(place->check_object(keys::evidence));
     if (auto ima = place->optional_member("ima")) {
       TRY_ASSIGN(manifest_.evidence.ima, ima->boolean());
+    }
+    if (auto signed_volumes = place->optional_member("signed_volumes")) {
+      TRY_ASSIGN(manifest_.evidence.signed_volumes, signed_volumes->boolean());
     }
     return {};
   }
@@ -212,7 +216,11 @@ class Parser {
       return kind.fail("IMA digests do not count here",
                        "add \"evidence\": {\"ima\": true} to the manifest, and see what it costs");
     TRY_ASSIGN(Place digest, place.member("digest"));
-    TRY(parse_digest(digest, listed));
+    TRY(parse_digest(digest,
+                     listed.kind == DigestKind::Ima
+                         ? "write it as sha256sum prints it: sha256:HEX, or sha384, sha512"
+                         : "write it as \"fsverity digest\" prints it: sha256:HEX or sha512:HEX",
+                     listed));
     auto [known, is_new] = digests_.emplace(std::tuple(listed.kind, listed.algorithm, listed.digest), place.pointer());
     if (!is_new) return digest.fail("the same digest is already at " + known->second, "list it once");
     if (auto role = place.optional_member("role")) {
@@ -226,10 +234,8 @@ class Parser {
     return {};
   }
 
-  static Result<> parse_digest(const Place& place, ListedDigest& listed) {
-    const char* form = listed.kind == DigestKind::Ima
-                           ? "write it as sha256sum prints it: sha256:HEX, or sha384, sha512"
-                           : "write it as \"fsverity digest\" prints it: sha256:HEX or sha512:HEX";
+  // `form` says how it is written.
+  static Result<> parse_digest(const Place& place, const char* form, ListedDigest& listed) {
     TRY_ASSIGN(std::string text, place.text(kMaxNoteBytes));
     const Algorithm* algorithm = find_algorithm(listed.kind, text);
     if (algorithm == nullptr) return place.fail(in_quotes(text) + " names no known hash algorithm", form);
@@ -242,6 +248,65 @@ class Parser {
                         form);
     listed.digest = *std::move(bytes);
     return {};
+  }
+
+  Result<> read_volume(const Place& place) {
+    TRY(place.check_object(keys::volume));
+    Volume volume;
+    TRY_ASSIGN(Place name, place.member("name"));
+    TRY_ASSIGN(volume.name, name.name());
+    if (auto [known, is_new] = volume_names_.emplace(volume.name, place.pointer()); !is_new)
+      return name.fail("a volume named " + in_quotes(volume.name) + " is already at " + known->second,
+                       "give each volume a name of its own");
+    TRY_ASSIGN(Place hash, place.member("root_hash"));
+    TRY(parse_root_hash(hash, volume));
+    if (auto [known, is_new] = root_hashes_.emplace(std::pair(volume.algorithm, volume.root_hash), place.pointer());
+        !is_new)
+      return hash.fail("the same root hash is already at " + known->second, "list it once");
+    TRY(read_volume_loaders(place, volume));
+    manifest_.volumes.push_back(std::move(volume));
+    return {};
+  }
+
+  static Result<> parse_root_hash(const Place& place, Volume& volume) {
+    ListedDigest hash;
+    TRY(parse_digest(place, "write it as \"veritysetup format\" prints it, after the name of its hash: sha256:HEX",
+                     hash));
+    volume.algorithm = hash.algorithm;
+    volume.root_hash = std::move(hash.digest);
+    return {};
+  }
+
+  Result<> read_volume_loaders(const Place& volume_place, Volume& volume) {
+    auto place = volume_place.optional_member("loaders");
+    if (!place) return {};
+    TRY_ASSIGN(size_t count, place->array_size(kMaxVolumeLoaders - volume_loaders_));
+    volume_loaders_ += count;
+    std::map<uint64_t, std::string> inodes;
+    for (size_t i = 0; i < count; ++i) {
+      Place element = place->element(i);
+      TRY_ASSIGN(VolumeLoader loader, read_volume_loader(element));
+      auto [known, is_new] = inodes.emplace(loader.inode, element.pointer());
+      if (!is_new)
+        return element.fail("the same inode is already at " + known->second,
+                            "list it once; names that are links to one file have one inode");
+      volume.loaders.push_back(std::move(loader));
+    }
+    return {};
+  }
+
+  Result<VolumeLoader> read_volume_loader(const Place& place) {
+    TRY(place.check_object(keys::volume_loader));
+    VolumeLoader loader;
+    TRY_ASSIGN(Place path, place.member("path"));
+    TRY_ASSIGN(loader.path, path.text(kMaxPathBytes));
+    if (!loader.path.starts_with('/'))
+      return path.fail(in_quotes(loader.path) + " is no path on the volume", "begin it with /, the volume's root");
+    TRY_ASSIGN(Place inode, place.member("inode"));
+    TRY_ASSIGN(loader.inode, inode.integer(1, kMaxSequence));
+    TRY_ASSIGN(Place grant, place.member("grant"));
+    TRY_ASSIGN(loader.grants, read_grant_names(grant));
+    return loader;
   }
 
   Result<> read_default(const Place& root) {
@@ -262,6 +327,9 @@ class Parser {
   std::map<std::string, std::string> signer_names_;
   std::map<Bytes, std::string> certificates_;
   std::map<std::tuple<DigestKind, uint16_t, Bytes>, std::string> digests_;
+  std::map<std::string, std::string> volume_names_;
+  std::map<std::pair<uint16_t, Bytes>, std::string> root_hashes_;
+  size_t volume_loaders_ = 0;
 };
 
 }  // namespace
@@ -272,6 +340,11 @@ std::string_view digest_prefix(const ListedDigest& listed) {
   for (const Algorithm& algorithm : algorithms)
     if (algorithm.kind == listed.kind && algorithm.number == listed.algorithm) return algorithm.prefix;
   return "unknown:";
+}
+std::string root_hash_text(const Volume& volume) {
+  ListedDigest same_hash;
+  same_hash.algorithm = volume.algorithm;
+  return std::string(digest_prefix(same_hash)) + to_hex(volume.root_hash);
 }
 std::string_view name_of(Role role) { return role_words.at(static_cast<size_t>(role)); }
 

@@ -15,7 +15,7 @@ from tree import ROOT, finish
 LEVELS = [
     {"base"},
     {"crypto", "keyring", "fsverity", "manifest"},
-    {"ima"},
+    {"ima", "volume"},
     {"evidence"},
     {"sign", "gate"},
     {"learn"},
@@ -27,6 +27,7 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 OWNERS = [
     (re.compile(r"bpf/|.*\.skel\.h$|gate_abi\.h$"), {"gate"}),
     (re.compile(r"keyutils\.h$"), {"keyring"}),
+    (re.compile(r"libdevmapper\.h$"), {"volume"}),
     (re.compile(r"openssl/"), {"crypto"}),
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
     (re.compile(r"nlohmann/"), {"manifest", "cli", "service"}),

@@ -68,6 +68,35 @@ TEST_CASE("a listed digest points to its grant, and the grant has its commands a
   CHECK(grant.commands == (1ULL << 0 | 1ULL << 5));  // BPF_MAP_CREATE, BPF_PROG_LOAD (include/uapi/linux/bpf.h)
 }
 
+TEST_CASE("a volume is its root hash among the digests, and its loaders by inode") {
+  auto manifest = parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit",
+    "evidence": {"signed_volumes": true},
+    "volumes": [{"name": "data", "root_hash": "sha256:)" +
+                        std::string(64, 'b') + R"("},
+                {"name": "usr", "root_hash": "sha256:)" +
+                        digest + R"(",
+                 "loaders": [{"path": "/bin/bpftool", "inode": 4711, "grant": "inspect"}]}]})");
+  auto policy = gate::compile(manifest);
+  REQUIRE(policy);
+  CHECK(policy->header.flags == GATE_POLICY_SIGNED_VOLUMES);
+  REQUIRE(policy->digests.size() == 2);
+  const auto& [root_hash, listed] = policy->digests.back();
+  CHECK(root_hash.algorithm == (1 | GATE_DIGEST_VOLUME));
+  CHECK(to_hex({root_hash.value, root_hash.size}) == digest);
+  CHECK(listed.role == GATE_ROLE_LIBRARY);
+  CHECK(listed.grants == 0);
+  REQUIRE(policy->volume_loaders.size() == 1);
+  const auto& [loader, grants] = policy->volume_loaders.front();
+  CHECK(loader.volume == listed.volume);
+  CHECK(loader.inode == 4711);
+  CHECK(std::string(policy->grants.grants.at(std::countr_zero(grants)).name) == "inspect");
+  auto offline = gate::offline_trust(manifest);
+  REQUIRE(offline);
+  CHECK(offline->trust.signed_volumes);
+  CHECK(offline->trust.volumes.at(1).root_hash == "sha256:" + digest);
+  CHECK(offline->trust.volumes.at(1).loaders.at(4711) == std::vector<std::string>{"inspect"});
+}
+
 TEST_CASE("judging offline trusts the manifest's signers, in their roles") {
   auto offline = gate::offline_trust(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
     {"name": "loaders", "role": "loader", "certificate": "loader.pem", "grant": "full"},

@@ -123,3 +123,22 @@ TEST_CASE("IMA digests are listed where they count, and are others than those of
   json["evidence"] = {{"ima", false}};
   CHECK_FALSE(parse_json(json));
 }
+
+TEST_CASE("volumes are trusted by root hash, with their loaders by inode") {
+  nlohmann::json json = sample();
+  CHECK(parse_json(json)->volumes.empty());
+  json["volumes"] = {{{"name", "usr"},
+                      {"root_hash", "sha512:" + std::string(128, 'b')},
+                      {"loaders", {{{"path", "/bin/bpftool"}, {"inode", 17}, {"grant", {"inspect", "full"}}}}}},
+                     {{"name", "data"}, {"root_hash", kDigest}}};
+  json["evidence"] = {{"signed_volumes", true}};
+  auto manifest = parse_json(json);
+  REQUIRE(manifest);
+  CHECK(manifest->evidence == EvidenceRules{.ima = false, .signed_volumes = true});
+  REQUIRE(manifest->volumes.size() == 2);
+  CHECK(root_hash_text(manifest->volumes[0]) == "sha512:" + std::string(128, 'b'));
+  CHECK(manifest->volumes[0].loaders.at(0) == VolumeLoader{"/bin/bpftool", 17, {"full", "inspect"}});
+  CHECK(root_hash_text(manifest->volumes[1]) == kDigest);
+  CHECK(manifest->volumes[1].loaders.empty());
+  CHECK(canonical_text(*manifest).find(R"("loaders":[{"grant":["full","inspect"],"inode":17}])") != std::string::npos);
+}

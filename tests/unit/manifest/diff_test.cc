@@ -83,6 +83,35 @@ TEST_CASE("differences of signers and digests") {
   });
 }
 
+TEST_CASE("differences of volumes") {
+  const std::string volume =
+      R"({"name":"usr","root_hash":")" + kDigest + R"(","loaders":[{"path":"/a","inode":7,"grant":"full"}]})";
+  const std::string added = R"([{"op":"add","path":"/volumes","value":[)" + volume + "]}]";
+  check_all({
+      {added.c_str(),
+       {"+ volume usr: root hash " + kDigest + ", inode 7 grant full (wider)"},
+       {"- volume usr: root hash " + kDigest + ", inode 7 grant full"}},
+      {R"([{"op":"add","path":"/evidence","value":{"signed_volumes":true}}])",
+       {"~ evidence nothing -> {\"signed_volumes\":true} (wider)"},
+       {"~ evidence {\"signed_volumes\":true} -> nothing"}},
+  });
+  auto with = [](const char* patch) {
+    json whole = sample();
+    whole["volumes"] = {
+        {{"name", "usr"}, {"root_hash", kDigest}, {"loaders", {{{"path", "/a"}, {"inode", 7}, {"grant", "inspect"}}}}}};
+    return parse_json(whole.patch(json::parse(patch))).value();
+  };
+  auto base = with("[]");
+  auto texts = [&](const char* patch) { return lines(base, with(patch)); };
+  CHECK(texts(R"([{"op":"replace","path":"/volumes/0/loaders/0/path","value":"/b"}])").empty());
+  CHECK(texts(R"([{"op":"replace","path":"/volumes/0/loaders/0/grant","value":"full"}])") ==
+        std::vector<std::string>{"~ volume usr: inode 7 grant +full -inspect (wider)"});
+  CHECK(texts(R"([{"op":"remove","path":"/volumes/0/loaders/0"}])") ==
+        std::vector<std::string>{"~ volume usr: inode 7 grant -inspect"});
+  CHECK(texts(R"([{"op":"add","path":"/volumes/0/loaders/1","value":{"path":"/c","inode":8,"grant":"none"}}])") ==
+        std::vector<std::string>{"~ volume usr: inode 8 grant +none (wider)"});
+}
+
 TEST_CASE("differences of grants") {
   const std::string grant = "~ grant tracing: ";
   check_all({

@@ -329,3 +329,37 @@ TEST_CASE("several grants are named once each") {
        ": /default/grant: the default grant cannot be \"admin\""},
   });
 }
+
+TEST_CASE("volumes that cannot be meant are refused") {
+  const std::string volume = R"({"name":"usr","root_hash":")" + kDigest + R"("})";
+  const std::string one = R"([{"op":"add","path":"/volumes","value":[)" + volume + "]}";
+  const std::string loader = R"({"path":"/bin/x","inode":7,"grant":"full"})";
+  auto with_loaders = [&](const std::string& loaders) {
+    return one + R"(,{"op":"add","path":"/volumes/0/loaders","value":[)" + loaders + "]}]";
+  };
+  const std::string same_name = one + R"(,{"op":"add","path":"/volumes/1","value":)" + volume + "}]";
+  const std::string same_hash =
+      one + R"(,{"op":"add","path":"/volumes/1","value":{"name":"b","root_hash":")" + kDigest + R"("}}])";
+  const std::string bare = one + R"(,{"op":"replace","path":"/volumes/0/root_hash","value":"00"}])";
+  const std::string sha384 = one + R"(,{"op":"replace","path":"/volumes/0/root_hash","value":"sha384:00"}])";
+  const std::string unknown = one + R"(,{"op":"add","path":"/volumes/0/signature","value":true}])";
+  const std::string relative = with_loaders(R"({"path":"bin/x","inode":7,"grant":"full"})");
+  const std::string no_inode = with_loaders(R"({"path":"/bin/x","grant":"full"})");
+  const std::string zero = with_loaders(R"({"path":"/bin/x","inode":0,"grant":"full"})");
+  const std::string twice = with_loaders(loader + "," + loader);
+  const std::string no_grant = with_loaders(R"({"path":"/bin/x","inode":7})");
+  const std::string dangling = with_loaders(R"({"path":"/bin/x","inode":7,"grant":"ful"})");
+  check_all({
+      {same_name.c_str(), ": /volumes/1/name: a volume named \"usr\" is already at /volumes/0"},
+      {same_hash.c_str(), ": /volumes/1/root_hash: the same root hash is already at /volumes/0"},
+      {bare.c_str(), ": /volumes/0/root_hash: \"00\" names no known hash algorithm", "veritysetup"},
+      {sha384.c_str(), ": /volumes/0/root_hash: \"sha384:00\" names no known hash algorithm"},
+      {unknown.c_str(), ": /volumes/0/signature: unknown key", "root_hash"},
+      {relative.c_str(), ": /volumes/0/loaders/0/path: \"bin/x\" is no path on the volume"},
+      {no_inode.c_str(), ": /volumes/0/loaders/0: the key \"inode\" is missing"},
+      {zero.c_str(), ": /volumes/0/loaders/0/inode: must be a whole number from 1 to"},
+      {twice.c_str(), ": /volumes/0/loaders/1: the same inode is already at /volumes/0/loaders/0"},
+      {no_grant.c_str(), ": /volumes/0/loaders/0: the key \"grant\" is missing"},
+      {dangling.c_str(), ": /volumes/0/loaders/0/grant: no grant is named \"ful\"", "did you mean \"full\"?"},
+  });
+}

@@ -37,6 +37,9 @@ TEST_CASE("the schema knows the keys the parser knows") {
   CHECK(keys_of(schema) == as_set(keys::manifest));
   CHECK(keys_of(parts.at("signer")) == as_set(keys::signer));
   CHECK(keys_of(parts.at("digest")) == as_set(keys::digest));
+  CHECK(keys_of(parts.at("volume")) == as_set(keys::volume));
+  CHECK(keys_of(parts.at("volume_loader")) == as_set(keys::volume_loader));
+  CHECK(keys_of(schema.at("properties").at("evidence")) == as_set(keys::evidence));
   CHECK(keys_of(parts.at("grant")) == as_set(keys::grant));
   CHECK(keys_of(parts.at("helpers")) == as_set(keys::helpers));
   CHECK(keys_of(parts.at("attach_to")) == as_set(keys::attach_to));

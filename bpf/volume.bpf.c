@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/*
+ * Follows dm-verity devices.
+ *
+ *   bdev_setintegrity   the kernel states a device's root hash, and whether it has verified a signature of that, each
+ *                       time the device is resumed (verity_preresume() in drivers/md/dm-verity-target.c)
+ *   dm_swap_table       (a function of dm_mod) a device gets another table, of which, unless it is of verity again, no
+ *                       hook tells: an error target may replace any other, and be replaced by any
+ *   bdev_alloc_security the address of a device is given away again
+ *   bdev_free_security  a device goes; not called where no other LSM keeps something with devices (security_bdev_free()
+ *                       in security/security.c)
+ *
+ * A device that was resumed before the gate was loaded is not known. User space resumes it again (src/volume).
+ */
+#include "evidence.bpf.h"
+
+static __always_inline void read_root_hash(struct dm_verity_digest *digest, struct gate_digest *root_hash)
+{
+	const char *name = BPF_CORE_READ(digest, alg);
+	__u64 size = BPF_CORE_READ(digest, digest_len);
+	static const char sha256[] = "sha256", sha512[] = "sha512";
+	char algorithm[sizeof(sha256)] = {};
+
+	/* A longer name is cut, and ends in no NUL here then. */
+	if (bpf_probe_read_kernel(algorithm, sizeof(algorithm), name))
+		return;
+	if (size == 32 && bpf_strncmp(algorithm, sizeof(sha256), sha256) == 0)
+		root_hash->algorithm = FS_VERITY_HASH_ALG_SHA256;
+	else if (size == 64 && bpf_strncmp(algorithm, sizeof(sha512), sha512) == 0)
+		root_hash->algorithm = FS_VERITY_HASH_ALG_SHA512;
+	else
+		return;
+	if (bpf_probe_read_kernel(root_hash->value, size == 32 ? 32 : 64, BPF_CORE_READ(digest, digest)))
+		return;
+	root_hash->size = size;
+}
+
+/* The kernel says what the root hash is, and not that there are tables under which a block is not held to it. */
+static __always_inline bool checks_every_block(struct dm_table___gate *table, struct dm_verity_digest *digest)
+{
+	struct dm_verity___gate *verity = (struct dm_verity___gate *)BPF_CORE_READ(table, targets, private);
+	__u32 mode = BPF_CORE_READ(verity, mode);
+
+	if ((__u64)BPF_CORE_READ(verity, root_digest) != (__u64)BPF_CORE_READ(digest, digest))
+		return false;
+	if (BPF_CORE_READ(verity, validated_blocks))
+		return false;
+	return mode == DM_VERITY_MODE_EIO___gate || mode == DM_VERITY_MODE_RESTART___gate ||
+	       mode == DM_VERITY_MODE_PANIC___gate;
+}
+
+static __always_inline bool is_same(const struct gate_device *a, const struct gate_device *b)
+{
+	return a->table == b->table && same_digest(&a->root_hash, &b->root_hash);
+}
+
+static __always_inline void replace(struct gate_device *known)
+{
+	WRITE_ONCE(known->is_replaced, 1);
+	if (known->root_hash.size)
+		__sync_fetch_and_add(&replacements, 1);
+}
+
+/* Without a digest the kernel takes back what it has said (verity_preresume()). */
+static __noinline int announce(__u64 device, struct dm_verity_digest *digest)
+{
+	struct mapped_device___gate *md = mapped_device_of(device);
+	struct gate_device next = {.table = (__u64)BPF_CORE_READ(md, map)};
+	struct gate_device *known = bpf_map_lookup_elem(&devices, &device);
+
+	if (digest) {
+		read_root_hash(digest, &next.root_hash);
+		next.is_checked = checks_every_block((struct dm_table___gate *)next.table, digest);
+	}
+	if (!known) {
+		bpf_map_update_elem(&devices, &device, &next, BPF_NOEXIST);
+		return 0;
+	}
+	if (!is_same(known, &next))
+		replace(known);
+	return 0;
+}
+
+static __always_inline void state_signature(__u64 device, bool is_signed)
+{
+	struct gate_device *known = bpf_map_lookup_elem(&devices, &device);
+
+	if (known)
+		WRITE_ONCE(known->is_signed, is_signed);
+}
+
+/* Arguments as numbers: what may be read of them differs between kernels. */
+SEC("lsm/bdev_setintegrity")
+int BPF_PROG(volume_announced, struct block_device *bdev, enum lsm_integrity_type type, const void *value, size_t size,
+	     int ret)
+{
+	__u64 device = 0, statement = 0, length = 0;
+
+	if (ret)
+		return ret;
+	bpf_get_func_arg(ctx, 0, &device);
+	bpf_get_func_arg(ctx, 2, &statement);
+	bpf_get_func_arg(ctx, 3, &length);
+	if (type == LSM_INT_DMVERITY_ROOTHASH)
+		announce(device, (struct dm_verity_digest *)statement);
+	else if (type == LSM_INT_DMVERITY_SIG_VALID)
+		state_signature(device, statement && length);
+	return 0;
+}
+
+SEC("lsm/bdev_alloc_security")
+int BPF_PROG(volume_born, struct block_device *bdev, int ret)
+{
+	__u64 device = 0;
+
+	bpf_get_func_arg(ctx, 0, &device);
+	bpf_map_delete_elem(&devices, &device);
+	return ret;
+}
+
+SEC("lsm/bdev_free_security")
+void BPF_PROG(volume_gone, struct block_device *bdev)
+{
+	__u64 device = 0;
+
+	bpf_get_func_arg(ctx, 0, &device);
+	bpf_map_delete_elem(&devices, &device);
+}
+
+/* A device that is not of verity yet is remembered, too: what it shows now stays in the caches when it is. */
+SEC("fentry/dm_swap_table")
+int BPF_PROG(volume_replaced, struct mapped_device___gate *md)
+{
+	struct gate_device *known, unknown = {.is_replaced = 1};
+	__u64 device;
+
+	if (!BPF_CORE_READ(md, map))
+		return 0;
+	device = (__u64)BPF_CORE_READ(md, disk, part0);
+	known = bpf_map_lookup_elem(&devices, &device);
+	if (known)
+		replace(known);
+	else if (bpf_map_update_elem(&devices, &device, &unknown, BPF_NOEXIST))
+		WRITE_ONCE(lost_replacement, 1);
+	return 0;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * dm-verity volumes: what the kernel has said about each device, and what that proves of a file. Which kernel events
+ * tell is in volume.bpf.c. src/volume is the twin in user space.
+ */
+#ifndef BPFGATE_VOLUME_BPF_H
+#define BPFGATE_VOLUME_BPF_H
+
+#include "policy.bpf.h"
+
+#define EXT4_SUPER_MAGIC 0xef53 /* include/uapi/linux/magic.h */
+#define SQUASHFS_MAGIC 0x73717368
+#define EROFS_SUPER_MAGIC_V1 0xe0f5e1e2
+
+/* fs/overlayfs, 7.2: the inode that an overlay's file is read from */
+extern struct inode *bpf_real_data_inode(struct file *file) __ksym __weak;
+
+/* drivers/md/dm-core.h and dm-verity.h. Of modules, mostly: what uses them is loaded where they are (gate/probe.cc). */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct gendisk___gate {
+	struct block_device *part0;
+	void *private_data;
+};
+
+struct block_device___gate {
+	struct gendisk___gate *bd_disk;
+};
+
+struct dm_target___gate {
+	void *private;
+};
+
+struct dm_table___gate {
+	struct dm_target___gate *targets;
+};
+
+struct mapped_device___gate {
+	struct dm_table___gate *map;
+	struct gendisk___gate *disk;
+};
+
+enum verity_mode___gate {
+	DM_VERITY_MODE_EIO___gate,
+	DM_VERITY_MODE_LOGGING___gate, /* corrupt blocks are passed on */
+	DM_VERITY_MODE_RESTART___gate,
+	DM_VERITY_MODE_PANIC___gate,
+};
+
+struct dm_verity___gate {
+	unsigned char *root_digest;
+	enum verity_mode___gate mode;
+	unsigned long *validated_blocks; /* where each block is checked at most once */
+};
+#pragma clang attribute pop
+
+struct gate_device {
+	__u64 table; /* address of the dm_table that the root hash is of */
+	__u32 is_signed; /* the kernel has verified a signature of the root hash */
+	struct gate_digest root_hash; /* FS_VERITY_HASH_ALG_*; size 0 where there is none that could be trusted */
+	__u32 is_checked; /* every block is, each time it is read */
+	__u32 is_replaced; /* has had another table: what is in the caches may be of that one. For good. */
+};
+
+/*
+ * By address of struct block_device, which is nobody else's until bdev_alloc_security: device numbers are given away
+ * while the device that had them is still open.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_MAX_DEVICES);
+	__type(key, __u64);
+	__type(value, struct gate_device);
+} devices SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_BANKS *GATE_MAX_VOLUME_LOADERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct gate_volume_loader);
+	__type(value, __u64); /* grants, as of a signer */
+} volume_loaders SEC(".maps");
+
+/* How often a device with a root hash got another table. What was proven by any volume before that is not proven now:
+ * see GATE_REASON_TAINT_VOLUME.
+ */
+__u64 replacements = 0;
+/* A replacement could not be remembered: no device is to be trusted any more. */
+__u32 lost_replacement = 0;
+
+/* Where the content of a file comes from. */
+struct gate_origin {
+	__u64 device; /* address of struct block_device */
+	__u64 inode;
+};
+
+/* Of other file systems it is not known that all they show comes from their one device. */
+static __always_inline bool has_one_device(__u64 magic)
+{
+	return magic == EXT4_SUPER_MAGIC || magic == SQUASHFS_MAGIC || magic == EROFS_SUPER_MAGIC_V1;
+}
+
+static __always_inline bool find_origin(struct file *file, struct gate_origin *origin)
+{
+	struct inode *inode = file->f_inode;
+	struct super_block *sb;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
+		if (!bpf_ksym_exists(bpf_real_data_inode))
+			return false;
+		inode = bpf_real_data_inode(file);
+		if (!inode)
+			return false;
+	}
+	sb = BPF_CORE_READ(inode, i_sb);
+	if (!has_one_device(BPF_CORE_READ(sb, s_magic)))
+		return false;
+	origin->device = (__u64)BPF_CORE_READ(sb, s_bdev);
+	origin->inode = BPF_CORE_READ(inode, i_ino);
+	return origin->device != 0;
+}
+
+static __always_inline struct mapped_device___gate *mapped_device_of(__u64 device)
+{
+	struct block_device___gate *bdev = (struct block_device___gate *)device;
+
+	return (struct mapped_device___gate *)BPF_CORE_READ(bdev, bd_disk, private_data);
+}
+
+/* Still the table that the kernel has spoken of, whatever was missed. */
+static __always_inline bool is_unchanged(__u64 device, const struct gate_device *known)
+{
+	struct mapped_device___gate *md = mapped_device_of(device);
+
+	return !READ_ONCE(lost_replacement) && !READ_ONCE(known->is_replaced) &&
+	       (__u64)BPF_CORE_READ(md, map) == known->table;
+}
+
+#endif

@@ -91,6 +91,7 @@ Result<Kernel> probe_kernel() {
   kernel.load_hook_has_kernel_argument = types.arity("bpf_lsm_bpf_prog_load") == 4;
   kernel.has_post_xattr_hooks =
       types.arity("bpf_lsm_inode_post_setxattr") == 5 && types.arity("bpf_lsm_inode_post_removexattr") == 2;
+  kernel.verifies_programs = types.has_member("bpf_prog_aux", "sig");
   for (const char* name : optional_functions) {
     if (!types.function(name)) kernel.missing_optional.emplace_back(name);
   }

@@ -72,6 +72,7 @@ static __always_inline int decide(struct gate_task *process, struct gate_request
 	__u32 answer, grant;
 
 	request->generation = READ_ONCE(active_generation);
+	note_signers(&request->call, request->generation);
 	ask_grants(request, process ? grants_of(&process->mark, request->generation) : 0);
 	if (!request->granted) {
 		answer = request->answer;
@@ -178,9 +179,11 @@ static __always_inline __u32 target_of_load(const union bpf_attr *attr)
 	return attr->attach_prog_fd ? 0 : attr->attach_btf_id;
 }
 
-static __always_inline void read_call(struct gate_call *call, __u32 command, const union bpf_attr *attr)
+static __always_inline void read_call(struct gate_call *call, __u32 command, const union bpf_attr *attr, bool by_kernel)
 {
 	call->command = command;
+	call->by_kernel = by_kernel;
+	call->attr = (__u64)attr;
 	call->program_type = GATE_NO_PROGRAM_TYPE;
 	call->map_type = GATE_NO_MAP_TYPE;
 	call->attach_type = GATE_NO_ATTACH_TYPE;
@@ -209,12 +212,13 @@ static __always_inline void read_call(struct gate_call *call, __u32 command, con
 }
 
 /* -EAGAIN: the policy was replaced. */
-static __noinline int decide_call(struct gate_task *process, __u32 command, const union bpf_attr *attr, bool is_last)
+static __noinline int decide_call(struct gate_task *process, __u32 command, const union bpf_attr *attr, bool by_kernel,
+				  bool is_last)
 {
 	struct gate_request request = {};
 	int answer;
 
-	read_call(&request.call, command, attr);
+	read_call(&request.call, command, attr, by_kernel);
 	answer = decide(process, &request);
 	if (answer == 0)
 		return 0;
@@ -234,19 +238,21 @@ static __always_inline int decide_on_link(__u32 id)
 /* Everything but the fast path: other threads than the leader, judging what has not been judged under this policy,
  * grants that ask for more than the command, the default grant, and saying no.
  */
-static __noinline int decide_slowly(__u32 command, union bpf_attr *attr)
+static __noinline int decide_slowly(__u32 command, union bpf_attr *attr, bool by_kernel)
 {
 	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	int answer, attempt;
 
 	if (process && has_lost_volume(&process->mark))
 		taint_current(process, GATE_REASON_TAINT_VOLUME);
+	if (command == BPF_PROG_TEST_RUN)
+		note_run(attr->test.prog_fd);
 	for (attempt = 0; attempt < 2; attempt++) {
 		if (process && needs_judging(&process->mark))
 			judge_running();
 		if (process && mark_allows(&process->mark, command))
 			break;
-		answer = decide_call(process, command, attr, attempt);
+		answer = decide_call(process, command, attr, by_kernel, attempt);
 		if (answer == 0)
 			break;
 		if (answer != -EAGAIN)
@@ -275,7 +281,7 @@ static __always_inline bool is_plainly_allowed(const unsigned long long *ctx)
 	if (!process)
 		return false;
 	command = READ_ONCE(ctx[0]);
-	return command != BPF_LINK_GET_FD_BY_ID && mark_allows(&process->mark, command);
+	return command != BPF_LINK_GET_FD_BY_ID && command != BPF_PROG_TEST_RUN && mark_allows(&process->mark, command);
 }
 
 /* The verifier wants to see that it is an error number or 0, and the compiler must not undo that. */
@@ -288,7 +294,7 @@ static __always_inline int in_range(int answer)
 	return -EPERM;
 }
 
-/* 6.15 and later say whether the kernel itself makes the call, on behalf of a program: the rules are the same. */
+/* 6.15 and later say whether the kernel itself makes the call, on behalf of a program. Whoever runs that is asked. */
 SEC("lsm.s/bpf")
 int BPF_PROG(gate_bpf, int command, union bpf_attr *attr, unsigned int size, bool kernel, int ret)
 {
@@ -296,7 +302,7 @@ int BPF_PROG(gate_bpf, int command, union bpf_attr *attr, unsigned int size, boo
 		return ret;
 	if (is_plainly_allowed(ctx))
 		return 0;
-	return in_range(decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])));
+	return in_range(decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1]), READ_ONCE(ctx[3]) & 1));
 }
 
 SEC("lsm.s/bpf")
@@ -306,18 +312,20 @@ int BPF_PROG(gate_bpf_3, int command, union bpf_attr *attr, unsigned int size, i
 		return ret;
 	if (is_plainly_allowed(ctx))
 		return 0;
-	return in_range(decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1])));
+	return in_range(decide_slowly(READ_ONCE(ctx[0]), (union bpf_attr *)READ_ONCE(ctx[1]), false));
 }
 
 /* -EAGAIN: as of decide_call(). */
-static __noinline int decide_program(struct gate_task *process, __u64 program, const union bpf_attr *attr, bool is_last)
+static __noinline int decide_program(struct gate_task *process, __u64 program, const union bpf_attr *attr,
+				     bool by_kernel, bool is_last)
 {
 	struct gate_task *thread = current_thread();
 	struct gate_request request = {};
 	int answer;
 
-	read_call(&request.call, BPF_PROG_LOAD, attr);
+	read_call(&request.call, BPF_PROG_LOAD, attr, by_kernel);
 	request.call.looks_at_code = true;
+	request.call.program = program;
 	if (!thread)
 		return -ENOMEM;
 	collect_usage(&thread->workspace.usage, program);
@@ -330,7 +338,7 @@ static __noinline int decide_program(struct gate_task *process, __u64 program, c
 }
 
 /* The instructions have been copied, and the verifier has not begun (bpf_prog_load() in kernel/bpf/syscall.c). */
-static __always_inline int decide_on_load(__u64 program, const union bpf_attr *attr, int ret)
+static __always_inline int decide_on_load(__u64 program, const union bpf_attr *attr, bool by_kernel, int ret)
 {
 	struct gate_task *process;
 	int answer, attempt;
@@ -339,19 +347,24 @@ static __always_inline int decide_on_load(__u64 program, const union bpf_attr *a
 		return ret;
 	if (could_undo_the_gate(attr) && guard(GATE_REASON_GUARDED_HOOK))
 		return -EPERM;
+	forget_voucher(program);
 	process = current_process(0);
 	for (attempt = 0; attempt < 2; attempt++) {
 		if (process && needs_judging(&process->mark))
 			judge_running();
 		if (process && mark_allows(&process->mark, BPF_PROG_LOAD))
-			return 0;
-		answer = decide_program(process, program, attr, attempt);
+			break;
+		answer = decide_program(process, program, attr, by_kernel, attempt);
 		if (answer == 0)
-			return 0;
+			break;
 		if (answer != -EAGAIN)
 			return -EPERM;
 	}
-	return -EPERM;
+	if (attempt == 2)
+		return -EPERM;
+	if (by_kernel)
+		note_loaded(program);
+	return 0;
 }
 
 SEC("lsm.s/bpf_prog_load")
@@ -360,7 +373,7 @@ int BPF_PROG(gate_load, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_
 	__u64 program = 0;
 
 	bpf_get_func_arg(ctx, 0, &program);
-	return decide_on_load(program, attr, ret);
+	return decide_on_load(program, attr, kernel, ret);
 }
 
 /* Before 6.15. */
@@ -370,5 +383,5 @@ int BPF_PROG(gate_load_3, struct bpf_prog *prog, union bpf_attr *attr, struct bp
 	__u64 program = 0;
 
 	bpf_get_func_arg(ctx, 0, &program);
-	return decide_on_load(program, attr, ret);
+	return decide_on_load(program, attr, false, ret);
 }

@@ -30,12 +30,20 @@ struct gate_message {
 	struct gate_digest digest;
 };
 
+/* Signers of programs, as sets: bit N is signer N of the bank. See signed.bpf.h. */
+struct gate_vouching {
+	__u64 call; /* who vouches for the call that is being decided */
+	__u64 generation; /* of the policy that `run` is of */
+	__u64 run; /* who has signed the program that the thread has run last */
+};
+
 /* Of one thread, while it judges a file or loads a program. */
 struct gate_workspace {
 	struct gate_message message;
 	struct gate_digest_key key; /* of what is being looked up: the stack is short */
 	__u32 verifying; /* it may search the gate's keyrings: see guard_key in guard.bpf.c */
 	struct gate_usage usage; /* of the program it is about to load */
+	struct gate_vouching vouching;
 };
 
 /* The verdict a signature led to. Refusals are not kept: whatever mends them must count at once. */
@@ -304,6 +312,8 @@ static long try_signer(__u64 index, struct gate_verification *verification)
 
 	if (!signer)
 		return 1;
+	if (signer->role == GATE_ROLE_PROGRAM)
+		return 0;
 	err = verify_with(signer->keyring, verification->message, verification->slot);
 	if (err == 0) {
 		conclude_role(judgement, signer->role, signer->grants, verification->good);

@@ -51,6 +51,7 @@ enum gate_role {
 	GATE_ROLE_UNSET = 0, /* proves nothing */
 	GATE_ROLE_LOADER = 1,
 	GATE_ROLE_LIBRARY = 2,
+	GATE_ROLE_PROGRAM = 3, /* of BPF programs, which the kernel verifies; proves no file */
 };
 
 /* What a process is to the gate. */
@@ -114,6 +115,7 @@ enum gate_reason {
 	GATE_REASON_CONDITION_NOT_MET = 58,  /* user, group, cgroup or namespace */
 	GATE_REASON_HELPER_NOT_GRANTED = 59,
 	GATE_REASON_KFUNC_NOT_GRANTED = 60,
+	GATE_REASON_PROGRAM_NOT_SIGNED = 61, /* by none of those whose programs the grant is for */
 	/* taint */
 	GATE_REASON_TAINT_FILE = 64,	     /* mapped a file without evidence as code */
 	GATE_REASON_TAINT_ANONYMOUS = 65, /* mapped anonymous memory as code */
@@ -173,6 +175,8 @@ struct gate_about {
 #define GATE_POLICY_IMA 1U
 /* dm-verity volumes are trusted where the kernel has verified a signature of their root hash. */
 #define GATE_POLICY_SIGNED_VOLUMES 2U
+/* Some grant has GATE_GRANT_SIGNED: for its sake more is found out about each call. */
+#define GATE_POLICY_SIGNED 4U
 
 /* One per bank, in map `policies`. */
 struct gate_policy {
@@ -212,6 +216,8 @@ struct gate_signer {
 /* Only in the host's network namespace; user namespace. */
 #define GATE_GRANT_INITIAL_NETWORK 64U
 #define GATE_GRANT_INITIAL_USERS 128U
+/* For programs that one of `program_signers` has signed, and what it takes to load and attach them. */
+#define GATE_GRANT_SIGNED 256U
 
 /* Map `grants`, index bank * GATE_MAX_GRANTS + i. */
 struct gate_grant {
@@ -229,6 +235,7 @@ struct gate_grant {
 	__u32 uids[GATE_MAX_IDS]; /* as the initial user namespace counts */
 	__u32 gids[GATE_MAX_IDS];
 	char name[GATE_NAME_SIZE];
+	__u64 program_signers; /* bit N is signer N of the bank */
 };
 
 /* Map `cgroups`, index (bank * GATE_MAX_GRANTS + grant) * GATE_MAX_CGROUPS + i: a path, level by level from below the
@@ -365,7 +372,7 @@ GATE_ASSERT_SIZE(gate_digest, 68);
 GATE_ASSERT_SIZE(gate_about, 40);
 GATE_ASSERT_SIZE(gate_policy, 144);
 GATE_ASSERT_SIZE(gate_signer, 80);
-GATE_ASSERT_SIZE(gate_grant, 280);
+GATE_ASSERT_SIZE(gate_grant, 288);
 GATE_ASSERT_SIZE(gate_cgroup, 520);
 GATE_ASSERT_SIZE(gate_function, 16);
 GATE_ASSERT_SIZE(gate_digest_key, 72);

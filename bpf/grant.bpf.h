@@ -6,7 +6,7 @@
 #ifndef BPFGATE_GRANT_BPF_H
 #define BPFGATE_GRANT_BPF_H
 
-#include "mark.bpf.h"
+#include "signed.bpf.h"
 
 /* The few fields that are needed: with the whole of these types the object's own would double. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -266,11 +266,31 @@ __noinline int ask_about_code(__u64 generation, __u32 grant)
 	return GATE_REASON_UNSET;
 }
 
+/* note_signers() has found out who vouches for the call. */
+__noinline int is_vouched_for(__u64 generation, __u32 grant)
+{
+	struct gate_task *thread = current_thread();
+	const struct gate_grant *granted = grant_of(generation, grant);
+
+	return thread && granted && thread->workspace.vouching.call & granted->program_signers;
+}
+
+/* A loader that is verified may have the kernel do whatever loaders do: what that is, its signer has answered for. */
+static __always_inline __u32 ask_for_loader(__u64 generation, __u32 grant)
+{
+	if (!meets_condition(generation, grant))
+		return GATE_REASON_CONDITION_NOT_MET;
+	return is_vouched_for(generation, grant) ? GATE_REASON_UNSET : GATE_REASON_PROGRAM_NOT_SIGNED;
+}
+
 /* GATE_REASON_UNSET: it allows the call. */
 static __always_inline __u32 ask(const struct gate_grant *granted, __u32 grant, struct gate_request *request)
 {
 	const struct gate_call *call = &request->call;
+	__u32 answer = GATE_REASON_UNSET;
 
+	if (call->by_kernel && granted->flags & GATE_GRANT_SIGNED)
+		return ask_for_loader(request->generation, grant);
 	if (call->command >= 64 || !(granted->commands >> call->command & 1))
 		return GATE_REASON_COMMAND_NOT_GRANTED;
 	if (call->program_type != GATE_NO_PROGRAM_TYPE && !is_in_set(granted->program_types, call->program_type))
@@ -286,9 +306,12 @@ static __always_inline __u32 ask(const struct gate_grant *granted, __u32 grant, 
 		return GATE_REASON_TARGET_NOT_GRANTED;
 	if (!meets_condition(request->generation, grant))
 		return GATE_REASON_CONDITION_NOT_MET;
-	if (!call->looks_at_code || !(granted->flags & GATE_GRANT_HELPERS))
-		return GATE_REASON_UNSET;
-	return ask_about_code(request->generation, grant);
+	if (call->looks_at_code && granted->flags & GATE_GRANT_HELPERS)
+		answer = ask_about_code(request->generation, grant);
+	if (answer == GATE_REASON_UNSET && granted->flags & GATE_GRANT_SIGNED &&
+	    !is_vouched_for(request->generation, grant))
+		answer = GATE_REASON_PROGRAM_NOT_SIGNED;
+	return answer;
 }
 
 static long ask_next(__u64 index, struct gate_request *request)

@@ -272,6 +272,32 @@ int BPF_PROG(guard_remount, struct super_block *sb, void *mnt_opts, int ret)
 }
 
 /*
+ * In the system call bpf(2) a key is searched for verifying alone, by the kernel (a program's signature) or by a
+ * program. By the number and not by the gate's own hooks, because a load that fails before the next hook would leave
+ * whatever one of them had noted. The number is the one the kernel calls by: a debugger that changes it does so before.
+ */
+struct pt_regs___x86 {
+	unsigned long orig_ax;
+} __attribute__((preserve_access_index));
+
+struct pt_regs___arm64 {
+	__s32 syscallno;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool is_calling_bpf(void)
+{
+	void *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs___arm64 *arm64 = registers;
+	struct pt_regs___x86 *x86 = registers;
+
+	if (bpf_core_field_exists(x86->orig_ax))
+		return BPF_CORE_READ(x86, orig_ax) == SYSCALL_BPF_X86_64;
+	if (bpf_core_field_exists(arm64->syscallno))
+		return BPF_CORE_READ(arm64, syscallno) == SYSCALL_BPF_ARM64;
+	return false;
+}
+
+/*
  * To see that a key is there is everybody's right. Searching, which verification does, is enough to invalidate a key:
  * so it passes for a thread that is verifying, and for nobody else; the same goes for a lookup whose permissions are
  * to be checked later.
@@ -291,8 +317,8 @@ int BPF_PROG(guard_key, key_ref_t key_ref, const struct cred *cred, enum key_nee
 	if (!is_gate_key((const struct key *)(reference & ~1UL)))
 		return 0;
 	thread = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
-	if ((need == KEY_NEED_SEARCH || need == KEY_DEFER_PERM_CHECK) && thread &&
-	    READ_ONCE(thread->workspace.verifying))
+	if ((need == KEY_NEED_SEARCH || need == KEY_DEFER_PERM_CHECK) &&
+	    ((thread && READ_ONCE(thread->workspace.verifying)) || is_calling_bpf()))
 		return 0;
 	/* Every search of the keyring above comes by here; nobody means anything by it. */
 	if (need == KEY_NEED_SEARCH && !is_administrator() && !guard_only_audits())

@@ -48,6 +48,8 @@
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630 /* include/uapi/linux/magic.h */
 #define TMPFS_MAGIC 0x01021994
 #define FS_REQUIRES_DEV 1 /* include/linux/fs.h */
+#define SYSCALL_BPF_X86_64 321
+#define SYSCALL_BPF_ARM64 280
 #define SB_I_IMA_UNVERIFIABLE_SIGNATURE 0x20 /* include/linux/fs.h */
 
 /* fs/bpf_fs_kfuncs.c, fs/verity/measure.c: 6.8; the task's executable and d_path: 6.12 */

@@ -18,6 +18,9 @@ struct gate_call {
 	__u32 attach_type;  /* or GATE_NO_ATTACH_TYPE */
 	__u32 target;     /* BTF id in the kernel, or 0 */
 	bool looks_at_code; /* the program is at hand, and what it calls is known */
+	bool by_kernel; /* made by the kernel, for a program that runs */
+	__u64 attr;	    /* address of its arguments */
+	__u64 program;     /* address of the program that is loaded, where it is at hand */
 };
 
 struct gate_facts {

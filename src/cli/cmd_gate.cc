@@ -45,7 +45,8 @@ Json json_of(const gate::Status& status) {
             {"hash", status.policy_hash},
             {"signers", status.signers},
             {"authorities", status.authorities},
-            {"digests", status.digests}}},
+            {"digests", status.digests},
+            {"program_keyrings", status.program_keyrings}}},
           {"build", {{"hash", status.build}, {"same", status.same_build}}},
           {"hooks", {{"pinned", status.pinned_hooks}, {"missing", status.missing_hooks}}},
           {"counters", json_of(status.counters)}};
@@ -62,6 +63,8 @@ void print_status(const gate::Status& status) {
               status.authorities, status.digests);
   std::printf("  sha256 %s, generation %llu\n", status.policy_hash.c_str(),
               static_cast<unsigned long long>(status.generation));
+  for (const auto& [name, serial] : status.program_keyrings)
+    std::printf("  programs of %s: keyring %d\n", name.c_str(), serial);
   std::printf("build     sha256 %s%s\n", status.build.c_str(), status.same_build ? "" : ", not this program's");
   std::printf("refused   %llu, in audit mode %llu, events lost %llu\n",
               static_cast<unsigned long long>(status.counters.refused),

@@ -76,6 +76,17 @@ Result<> write_records(const PolicyMaps& maps, const Policy& policy, uint32_t ba
   return {};
 }
 
+Result<std::vector<gate_signer>> signers_of(const PolicyMaps& maps, uint64_t generation) {
+  TRY_ASSIGN(gate_policy header, policy_of(maps, generation));
+  std::vector<gate_signer> signers;
+  for (uint32_t i = 0; i < header.signer_count && i < GATE_MAX_SIGNERS; ++i) {
+    TRY_ASSIGN(gate_signer signer,
+               get<gate_signer>(maps.signers, "signers", bank_of(generation) * GATE_MAX_SIGNERS + i));
+    signers.push_back(signer);
+  }
+  return signers;
+}
+
 }  // namespace
 
 Result<uint64_t> active_generation(const PolicyMaps& maps) { return get<uint64_t>(maps.active, "active", uint32_t{0}); }
@@ -129,13 +140,19 @@ Result<std::string> grant_name(const PolicyMaps& maps, uint64_t generation, uint
 }
 
 Result<std::vector<keyring::Serial>> keyrings_of(const PolicyMaps& maps, uint64_t generation) {
-  TRY_ASSIGN(gate_policy header, policy_of(maps, generation));
+  TRY_ASSIGN(std::vector<gate_signer> signers, signers_of(maps, generation));
   std::vector<keyring::Serial> serials;
-  for (uint32_t i = 0; i < header.signer_count && i < GATE_MAX_SIGNERS; ++i) {
-    TRY_ASSIGN(gate_signer signer,
-               get<gate_signer>(maps.signers, "signers", bank_of(generation) * GATE_MAX_SIGNERS + i));
-    serials.push_back(signer.keyring);
-  }
+  serials.reserve(signers.size());
+  for (const gate_signer& signer : signers) serials.push_back(signer.keyring);
+  return serials;
+}
+
+Result<std::map<std::string, keyring::Serial>> program_keyrings_of(const PolicyMaps& maps, uint64_t generation) {
+  TRY_ASSIGN(std::vector<gate_signer> signers, signers_of(maps, generation));
+  std::map<std::string, keyring::Serial> serials;
+  for (const gate_signer& signer : signers)
+    if (signer.role == GATE_ROLE_PROGRAM)
+      serials.emplace(std::string(signer.name, ::strnlen(signer.name, sizeof(signer.name))), signer.keyring);
   return serials;
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -43,5 +45,8 @@ Result<std::string> grant_name(const PolicyMaps& maps, uint64_t generation, uint
 
 // The keyrings that the policy of `generation` verifies with.
 Result<std::vector<keyring::Serial>> keyrings_of(const PolicyMaps& maps, uint64_t generation);
+
+// The same of signers of programs, by their names.
+Result<std::map<std::string, keyring::Serial>> program_keyrings_of(const PolicyMaps& maps, uint64_t generation);
 
 }  // namespace bpfgate::gate

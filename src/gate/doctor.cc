@@ -116,7 +116,10 @@ Finding examine_kernel() {
   auto kernel = probe_kernel();
   if (!kernel)
     return {"kernel", Health::Missing, kernel.error().message, "the gate cannot be loaded", kernel.error().remedy};
-  if (kernel->missing_optional.empty()) return {"kernel", Health::Good, "has all that the gate uses", "", ""};
+  // No weakness: where nothing says who has signed a program, no program counts as signed.
+  const char* state = kernel->verifies_programs ? "has all that the gate uses"
+                                                : "has what the gate needs; signed programs take Linux 7.2";
+  if (kernel->missing_optional.empty()) return {"kernel", Health::Good, state, "", ""};
   return {"kernel", Health::Weak, "lacks " + kernel->missing_optional.front(),
           "running processes cannot be judged again after an update", "Use Linux 6.12 or later."};
 }

@@ -197,6 +197,7 @@ Result<> describe_policy(const PinnedGate& gate, Status& status) {
   status.signers = header.signer_count;
   status.authorities = header.authority_count;
   status.digests = header.digest_count;
+  TRY_ASSIGN(status.program_keyrings, program_keyrings_of(gate.policy_maps(), status.generation));
   return {};
 }
 

@@ -62,6 +62,8 @@ struct Status {
   manifest::Mode mode = manifest::Mode::Audit;
   uint32_t signers = 0;
   uint32_t digests = 0;
+  // Of each signer of programs, by name: the keyring that a program names to be verified against.
+  std::map<std::string, int32_t> program_keyrings;
   Counters counters;
 };
 

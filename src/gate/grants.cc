@@ -34,7 +34,7 @@ NumberSet without(NumberSet set, std::initializer_list<unsigned> numbers) {
 // Commands that are granted whatever else is asked: the gate looks at nothing but their number.
 NumberSet plain_commands(const Grant& grant) {
   NumberSet plain = grant.commands;
-  if (!grant.when.is_none()) return 0;
+  if (!grant.when.is_none() || grant.signed_by) return 0;
   if (grant.map_types != manifest::kAny) plain = without(plain, {BPF_MAP_CREATE});
   if (grant.program_types != manifest::kAny || !grant.helpers.is_any()) plain = without(plain, {BPF_PROG_LOAD});
   if (grant.attach_to) plain = without(plain, {BPF_PROG_LOAD, BPF_LINK_CREATE});
@@ -48,7 +48,7 @@ uint32_t flags_of(const Grant& grant) {
          (grant.jit ? GATE_GRANT_JIT : 0U) | (grant.helpers.is_any() ? 0U : GATE_GRANT_HELPERS) |
          (grant.helpers.read_only ? GATE_GRANT_ONLY_KFUNCS : 0U) | (grant.attach_to ? GATE_GRANT_TARGETS : 0U) |
          (grant.when.initial_network ? GATE_GRANT_INITIAL_NETWORK : 0U) |
-         (grant.when.initial_users ? GATE_GRANT_INITIAL_USERS : 0U);
+         (grant.when.initial_users ? GATE_GRANT_INITIAL_USERS : 0U) | (grant.signed_by ? GATE_GRANT_SIGNED : 0U);
 }
 
 void copy_helpers(const manifest::HelperRule& rule, gate_grant& record) {
@@ -58,7 +58,20 @@ void copy_helpers(const manifest::HelperRule& rule, gate_grant& record) {
     if (allowed.test(helper)) record.helpers[helper / 64] |= uint64_t{1} << helper % 64;
 }
 
-gate_grant grant_record(const Grant& grant) {
+// Bit N is signer N of the bank, which holds all but those of manifests.
+uint64_t signer_set(const manifest::Manifest& manifest, const manifest::SignedBy& names) {
+  uint64_t set = 0;
+  unsigned index = 0;
+  for (const manifest::Signer& signer : manifest.signers) {
+    if (signer.role == manifest::Role::Manifest) continue;
+    bool is_named = names.empty() || std::find(names.begin(), names.end(), signer.name) != names.end();
+    if (signer.role == manifest::Role::Program && is_named) set |= uint64_t{1} << index;
+    ++index;
+  }
+  return set;
+}
+
+gate_grant grant_record(const manifest::Manifest& manifest, const Grant& grant) {
   gate_grant record = {};
   record.commands = grant.commands;
   record.plain_commands = plain_commands(grant);
@@ -72,6 +85,7 @@ gate_grant grant_record(const Grant& grant) {
   record.cgroup_count = static_cast<uint32_t>(grant.when.cgroups.size());
   std::copy(grant.when.uids.begin(), grant.when.uids.end(), record.uids);
   std::copy(grant.when.gids.begin(), grant.when.gids.end(), record.gids);
+  if (grant.signed_by) record.program_signers = signer_set(manifest, *grant.signed_by);
   grant.name.copy(record.name, sizeof(record.name) - 1);
   return record;
 }
@@ -177,7 +191,7 @@ Result<GrantRecords> compile_grants(const manifest::Manifest& manifest) {
   std::optional<KernelTypes> types;
   for (const auto& [name, grant] : manifest.grants) {
     auto index = static_cast<uint32_t>(records.grants.size());
-    records.grants.push_back(grant_record(grant));
+    records.grants.push_back(grant_record(manifest, grant));
     for (uint32_t i = 0; i < grant.when.cgroups.size(); ++i)
       records.cgroups.emplace_back(index * GATE_MAX_CGROUPS + i, cgroup_record(grant.when.cgroups[i]));
     if (!names_functions(grant)) continue;
@@ -201,12 +215,18 @@ Result<std::vector<std::string>> unknown_names(const manifest::Manifest& manifes
   std::vector<std::string> unknown;
   bool has_own = std::any_of(manifest.grants.begin(), manifest.grants.end(),
                              [](const auto& entry) { return !manifest::is_built_in(entry.first); });
-  if (!has_own && !trusts_volumes(manifest)) return unknown;
+  bool has_programs = std::any_of(manifest.signers.begin(), manifest.signers.end(),
+                                  [](const auto& signer) { return signer.role == manifest::Role::Program; });
+  if (!has_own && !has_programs && !trusts_volumes(manifest)) return unknown;
   TRY_ASSIGN(KernelTypes types, KernelTypes::open());
   if (trusts_volumes(manifest) && !can_follow_volumes(types))
     unknown.emplace_back(manifest.volumes.empty()
                              ? "/evidence/signed_volumes: no volume is trusted: dm_verity is not loaded"
                              : "/volumes: none is trusted: dm_verity is not loaded");
+  if (has_programs && !types.has_member("bpf_prog_aux", "sig"))
+    unknown.emplace_back(
+        "/signers: this kernel does not tell whose signature of a program it has verified, as Linux 7.2 does: grants "
+        "for signed programs allow nothing");
   for (const auto& [name, grant] : manifest.grants) {
     if (!manifest::is_built_in(name)) append_unknown(types, grant, unknown);
   }

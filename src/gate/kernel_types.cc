@@ -96,4 +96,15 @@ bool KernelTypes::has_enumerator(const char* enumeration, uint32_t value) const 
   return false;
 }
 
+bool KernelTypes::has_member(const char* structure, std::string_view member) const {
+  int id = btf__find_by_name_kind(types_.get(), structure, BTF_KIND_STRUCT);
+  if (id <= 0) return false;
+  const btf_type* type = btf__type_by_id(types_.get(), static_cast<uint32_t>(id));
+  for (int i = 0; i < btf_vlen(type); ++i) {
+    const char* name = btf__name_by_offset(types_.get(), btf_members(type)[i].name_off);
+    if (name != nullptr && name == member) return true;
+  }
+  return false;
+}
+
 }  // namespace bpfgate::gate

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -39,6 +40,8 @@ class KernelTypes {
   [[nodiscard]] bool module_has(const char* module, const char* name, uint32_t kind) const;
   // Whether an enumerator of this enum has the value.
   [[nodiscard]] bool has_enumerator(const char* enumeration, uint32_t value) const;
+  // Whether the struct has a member of this name.
+  [[nodiscard]] bool has_member(const char* structure, std::string_view member) const;
 
  private:
   struct Deleter {

@@ -36,6 +36,8 @@ uint32_t role_number(Role role) {
       return GATE_ROLE_LOADER;
     case Role::Library:
       return GATE_ROLE_LIBRARY;
+    case Role::Program:
+      return GATE_ROLE_PROGRAM;
     case Role::Manifest:
       break;  // signs no code
   }
@@ -71,7 +73,8 @@ std::string keyring_name(const manifest::Signer& signer) {
 // A library's signature that passes for a loader's, or a loader's for one with another grant, would make the manifest
 // mean something else than it says. That a loader passes for a library does no harm: it is trusted with more.
 bool may_pass_for(const manifest::Signer& signer, const manifest::Signer& other) {
-  if (signer.role == other.role) return signer.grants == other.grants;
+  // Grants tell signers of programs apart by name.
+  if (signer.role == other.role) return signer.role != Role::Program && signer.grants == other.grants;
   return signer.role == Role::Loader && other.role == Role::Library;
 }
 
@@ -156,11 +159,17 @@ void add_volume(const manifest::Manifest& manifest, const manifest::Volume& volu
         {{.bank = 0, .volume = number, .inode = loader.inode}, grant_set(manifest, loader.grants)});
 }
 
+bool has_signed_programs(const manifest::Manifest& manifest) {
+  return std::any_of(manifest.signers.begin(), manifest.signers.end(),
+                     [](const manifest::Signer& signer) { return signer.role == Role::Program; });
+}
+
 gate_policy header_of(const manifest::Manifest& manifest) {
   gate_policy header = {};
   header.sequence = manifest.sequence;
   header.flags = (manifest.evidence.ima ? GATE_POLICY_IMA : 0U) |
-                 (manifest.evidence.signed_volumes ? GATE_POLICY_SIGNED_VOLUMES : 0U);
+                 (manifest.evidence.signed_volumes ? GATE_POLICY_SIGNED_VOLUMES : 0U) |
+                 (has_signed_programs(manifest) ? GATE_POLICY_SIGNED : 0U);
   header.mode = mode_number(manifest.mode);
   header.default_grants = grant_set(manifest, manifest.default_grants);
   header.grant_count = static_cast<uint32_t>(manifest.grants.size());
@@ -254,7 +263,7 @@ Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
   TRY_ASSIGN(offline.certificates, parse_certificates(manifest));
   for (size_t i = 0; i < manifest.signers.size(); ++i) {
     const manifest::Signer& signer = manifest.signers[i];
-    if (signer.role == Role::Manifest) continue;
+    if (signer.role == Role::Manifest || signer.role == Role::Program) continue;
     offline.trust.signers.push_back({signer.name, offline_role(signer.role), &offline.certificates[i], signer.grants});
   }
   for (const manifest::ListedDigest& listed : manifest.digests) {

@@ -101,6 +101,7 @@ Result<Kernel> probe_kernel() {
   kernel.has_post_xattr_hooks =
       types.arity("bpf_lsm_inode_post_setxattr") == 5 && types.arity("bpf_lsm_inode_post_removexattr") == 2;
   kernel.has_volumes = can_follow_volumes(types);
+  kernel.verifies_programs = types.has_member("bpf_prog_aux", "sig");
   for (const char* name : optional_functions) {
     if (!types.function(name)) kernel.missing_optional.emplace_back(name);
   }

@@ -14,6 +14,7 @@ struct Kernel {
   bool load_hook_has_kernel_argument = false;  // the same for security_bpf_prog_load()
   bool has_post_xattr_hooks = false;           // 6.9: inode_post_setxattr, inode_post_removexattr
   bool has_volumes = false;                    // 6.12, with dm_verity loaded or built in: dm-verity is followed
+  bool verifies_programs = false;              // 7.2: says against which keyring it has verified a program
   std::vector<std::string> missing_optional;   // kfuncs without which more is refused
 };
 

@@ -101,6 +101,7 @@ Json grant_json(const Grant& grant) {
   if (!grant.helpers.is_any()) json["helpers"] = helpers_json(grant.helpers);
   if (grant.attach_to) json["attach_to"] = targets_json(*grant.attach_to);
   if (!grant.when.is_none()) json["when"] = condition_json(grant.when);
+  if (grant.signed_by) json["signed_by"] = grant.signed_by->empty() ? Json("any") : Json(*grant.signed_by);
   if (grant.debug) json["debug"] = true;
   if (grant.jit) json["jit"] = true;
   return json;

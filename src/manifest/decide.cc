@@ -9,10 +9,11 @@
 namespace bpfgate::manifest {
 namespace {
 
-constexpr std::array<std::string_view, 9> answer_words = {
-    "command-not-granted",     "program-type-not-granted", "map-type-not-granted",
-    "attach-type-not-granted", "target-not-granted",       "condition-not-met",
-    "helper-not-granted",      "kfunc-not-granted",        "granted"};
+constexpr std::array<std::string_view, 10> answer_words = {"command-not-granted",  "program-type-not-granted",
+                                                           "map-type-not-granted", "attach-type-not-granted",
+                                                           "target-not-granted",   "condition-not-met",
+                                                           "helper-not-granted",   "kfunc-not-granted",
+                                                           "program-not-signed",   "granted"};
 
 constexpr unsigned cgroup_skb = 8;     // BPF_PROG_TYPE_CGROUP_SKB
 constexpr unsigned cgroup_sock = 9;    // BPF_PROG_TYPE_CGROUP_SOCK
@@ -87,11 +88,21 @@ Answer ask_about_calls(const HelperRule& rule, const Call& call) {
   return Answer::Granted;
 }
 
+bool is_vouched_for(const SignedBy& signed_by, const Call& call) {
+  if (call.exclusive_map) return true;
+  return call.signer && (signed_by.empty() || std::ranges::find(signed_by, *call.signer) != signed_by.end());
+}
+
 }  // namespace
 
 std::string_view name_of(Answer answer) { return answer_words.at(static_cast<size_t>(answer)); }
 
 Answer ask(const Grant& grant, const Caller& caller, const Call& call) {
+  auto vouched = [&] { return !grant.signed_by || is_vouched_for(*grant.signed_by, call); };
+  if (call.by_kernel && grant.signed_by) {
+    if (!holds(grant.when, caller)) return Answer::ConditionNotMet;
+    return vouched() ? Answer::Granted : Answer::ProgramNotSigned;
+  }
   if (!contains(grant.commands, call.command)) return Answer::CommandNotGranted;
   if (!has(grant.program_types, call.program_type)) return Answer::ProgramTypeNotGranted;
   if (!has(grant.map_types, call.map_type)) return Answer::MapTypeNotGranted;
@@ -99,7 +110,8 @@ Answer ask(const Grant& grant, const Caller& caller, const Call& call) {
   if (call.program_type == extension && grant.attach_types != kAny) return Answer::AttachTypeNotGranted;
   if (!allows_target(grant.attach_to, call)) return Answer::TargetNotGranted;
   if (!holds(grant.when, caller)) return Answer::ConditionNotMet;
-  return ask_about_calls(grant.helpers, call);
+  Answer answer = ask_about_calls(grant.helpers, call);
+  return answer != Answer::Granted || vouched() ? answer : Answer::ProgramNotSigned;
 }
 
 Decision decide(const Manifest& manifest, const std::vector<std::string>& grants, const Caller& caller,

@@ -30,6 +30,11 @@ struct Call {
   std::vector<unsigned> helpers = {};                   // that the program calls
   std::vector<std::string> kfuncs = {};                 // of the kernel itself
   bool module_kfuncs = false;                           // it calls functions of modules
+  bool by_kernel = false;                               // for a program of type "syscall" that runs
+  // The signer of programs, of this policy, who vouches for the call: of the program that is loaded or run, or that the
+  // kernel makes the call for, or whose loader has loaded the one that is attached. All of them do for exclusive maps.
+  std::optional<std::string> signer = std::nullopt;
+  bool exclusive_map = false;
 };
 
 struct Caller {
@@ -51,6 +56,7 @@ enum class Answer {
   ConditionNotMet,
   HelperNotGranted,
   KfuncNotGranted,
+  ProgramNotSigned,
   Granted,
 };
 std::string_view name_of(Answer answer);  // "command-not-granted", ..., "granted"

@@ -99,6 +99,25 @@ void compare(const std::string& option, bool before, bool after, Changes& out) {
   out.push_back({option + (after ? " off -> on" : " on -> off"), after});
 }
 
+Words signer_words(const SignedBy& signers) {
+  return signers.empty() ? Words{"any"} : Words(signers.begin(), signers.end());
+}
+
+// Either way round something new is allowed: programs that nobody has signed, or all that verified loaders do.
+void compare(const std::optional<SignedBy>& before, const std::optional<SignedBy>& after, Changes& out) {
+  if (before == after) return;
+  auto text_of = [](const auto& signers) { return signers ? joined(signer_words(*signers)) : "not required"; };
+  if (!before || !after) {
+    out.push_back({"signed_by " + text_of(before) + " -> " + text_of(after), true});
+    return;
+  }
+  bool is_list = !before->empty() && !after->empty();
+  Words old_words = signer_words(*before);
+  Words new_words = signer_words(*after);
+  std::string text = is_list ? gained_and_lost(old_words, new_words) : joined(old_words) + " -> " + joined(new_words);
+  out.push_back({"signed_by " + text, after->empty() || (is_list && includes_more(old_words, new_words))});
+}
+
 }  // namespace
 
 std::string joined(const Words& words) {
@@ -128,6 +147,7 @@ std::vector<Change> grant_changes(const Grant& before, const Grant& after) {
   compare(before.attach_to, after.attach_to, out);
   compare(before.when, after.when, out);
   compare(before.helpers, after.helpers, out);
+  compare(before.signed_by, after.signed_by, out);
   compare("debug", before.debug, after.debug, out);
   compare("jit", before.jit, after.jit, out);
   return out;

@@ -53,6 +53,12 @@ struct Condition {
   bool operator==(const Condition&) const = default;
 };
 
+// Whose programs may be loaded: those of signers with the role "program", by name. Empty: of every one of them.
+using SignedBy = std::vector<std::string>;
+
+// What a light skeleton calls to load and attach signed programs. No other command counts in a grant for those.
+NumberSet skeleton_commands();
+
 struct Grant {
   std::string name;
   NumberSet commands = 0;
@@ -65,6 +71,7 @@ struct Grant {
   HelperRule helpers = {};
   std::optional<AttachTargets> attach_to = std::nullopt;
   Condition when = {};
+  std::optional<SignedBy> signed_by = std::nullopt;
   bool operator==(const Grant&) const = default;
 };
 
@@ -74,9 +81,11 @@ std::string in_words(const HelperRule& rule);  // "read-only without skb_output"
 std::vector<std::string> describe(const Grant& grant);
 
 // Built in, and not to be redefined: "none" (nothing), "inspect" (list and read info of objects, no loading and no
-// writing), "full" (everything, commands added by later kernels too) and "admin" (the same, and the gate itself).
+// writing), "full" (everything, commands added by later kernels too), "admin" (the same, and the gate itself) and
+// "signed-programs-only" (programs that a signer of programs has signed, and no others).
 Grant grant_none();
 Grant grant_inspect();
+Grant grant_signed_programs();
 Grant grant_full();
 Grant grant_admin();
 bool is_built_in(std::string_view grant);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The grants that are built in.
 #include <array>
+#include <span>
 
 #include "manifest/grant.h"
 
@@ -17,9 +18,15 @@ constexpr std::array<std::string_view, 11> inspect_names = {
     "prog_get_fd_by_id",  "map_get_fd_by_id", "btf_get_fd_by_id", "link_get_fd_by_id",
     "obj_get_info_by_fd", "prog_query",       "task_fd_query"};
 
-NumberSet inspect_commands() {
+// What the generated code calls (bpftool gen skeleton -L -S; libbpf's skel_internal.h): the map with the loader's data,
+// the loader, running it; and attaching what it has loaded.
+constexpr std::array<std::string_view, 8> skeleton_names = {"map_create",          "map_update_elem", "map_freeze",
+                                                            "obj_get_info_by_fd",  "prog_load",       "prog_test_run",
+                                                            "raw_tracepoint_open", "link_create"};
+
+NumberSet commands_named(std::span<const std::string_view> names) {
   NumberSet set = 0;
-  for (std::string_view name : inspect_names) {
+  for (std::string_view name : names) {
     // A name that is none would make the grant smaller; a test looks.
     if (auto number = number_of(kCommands, name)) set |= NumberSet{1} << *number;
   }
@@ -28,12 +35,20 @@ NumberSet inspect_commands() {
 
 }  // namespace
 
+NumberSet skeleton_commands() { return commands_named(skeleton_names); }
+
 Grant grant_none() { return {"none"}; }
-Grant grant_inspect() { return {"inspect", inspect_commands()}; }
+Grant grant_inspect() { return {"inspect", commands_named(inspect_names)}; }
 Grant grant_full() { return {"full", kAny}; }
 Grant grant_admin() { return {"admin", kAny, true}; }
+Grant grant_signed_programs() {
+  Grant grant{"signed-programs-only", skeleton_commands()};
+  grant.signed_by = SignedBy{};
+  return grant;
+}
 bool is_built_in(std::string_view grant) {
-  return grant == "none" || grant == "inspect" || grant == "full" || grant == "admin";
+  return grant == "none" || grant == "inspect" || grant == "full" || grant == "admin" ||
+         grant == "signed-programs-only";
 }
 
 }  // namespace bpfgate::manifest

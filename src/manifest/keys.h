@@ -15,8 +15,9 @@ inline constexpr std::array<std::string_view, 4> signer = {"name", "role", "cert
 inline constexpr std::array<std::string_view, 5> digest = {"kind", "digest", "role", "grant", "note"};
 inline constexpr std::array<std::string_view, 3> volume = {"name", "root_hash", "loaders"};
 inline constexpr std::array<std::string_view, 3> volume_loader = {"path", "inode", "grant"};
-inline constexpr std::array<std::string_view, 9> grant = {
-    "commands", "program_types", "map_types", "attach_types", "helpers", "attach_to", "when", "debug", "jit"};
+inline constexpr std::array<std::string_view, 10> grant = {"commands", "program_types", "map_types", "attach_types",
+                                                           "helpers",  "attach_to",     "when",      "debug",
+                                                           "jit",      "signed_by"};
 inline constexpr std::array<std::string_view, 3> helpers = {"class", "deny", "deny_kfuncs"};
 inline constexpr std::array<std::string_view, 3> attach_to = {"functions", "tracepoints", "lsm_hooks"};
 inline constexpr std::array<std::string_view, 5> when = {"uids", "gids", "cgroups", "network_namespace",

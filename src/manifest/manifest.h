@@ -40,10 +40,10 @@ inline constexpr uint64_t kMaxSequence = (uint64_t{1} << 53) - 1;
 
 // Off is for a manifest that orders a sealed gate to be taken out of the kernel; it cannot be loaded.
 enum class Mode { Audit, Enforce, Off };
-enum class Role { Loader, Library, Manifest };
+enum class Role { Loader, Library, Manifest, Program };
 
 std::string_view name_of(Mode mode);  // "audit", "enforce", "off"
-std::string_view name_of(Role role);  // "loader", "library", "manifest"
+std::string_view name_of(Role role);  // "loader", "library", "manifest", "program"
 
 struct Signer {
   std::string name;

@@ -25,7 +25,7 @@ namespace {
 constexpr uint64_t kFormat = 1;
 // In the order of enum Mode and enum Role. A listed digest is a file's, and files have the first two roles.
 constexpr std::array<std::string_view, 3> mode_words = {"audit", "enforce", "off"};
-constexpr std::array<std::string_view, 3> role_words = {"loader", "library", "manifest"};
+constexpr std::array<std::string_view, 4> role_words = {"loader", "library", "manifest", "program"};
 constexpr std::array<std::string_view, 2> kind_words = {"fsverity", "ima"};
 constexpr auto file_role_words = std::span(role_words).first<2>();
 
@@ -65,6 +65,7 @@ class Parser {
     TRY(read_list(root, "digests", kMaxDigests, &Parser::read_digest));
     TRY(read_list(root, "volumes", kMaxVolumes, &Parser::read_volume));
     TRY(read_default(root));
+    TRY(check_program_signers(root));
     return std::move(manifest_);
   }
 
@@ -98,7 +99,7 @@ class Parser {
   }
 
   Result<> read_grants(const Place& root) {
-    for (const Grant& grant : {grant_none(), grant_inspect(), grant_full(), grant_admin()})
+    for (const Grant& grant : {grant_none(), grant_inspect(), grant_signed_programs(), grant_full(), grant_admin()})
       manifest_.grants[grant.name] = grant;
     auto place = root.optional_member("grants");
     if (!place) return {};
@@ -134,10 +135,21 @@ class Parser {
     return {};
   }
 
+  // Grants were read before there were signers.
+  Result<> check_program_signers(const Place& root) {
+    std::vector<std::string_view> known;
+    for (const Signer& signer : manifest_.signers)
+      if (signer.role == Role::Program) known.emplace_back(signer.name);
+    for (const auto& [name, grant] : manifest_.grants) {
+      if (is_built_in(name) || !grant.signed_by) continue;
+      TRY_ASSIGN(Place grants, root.member("grants"));
+      TRY_ASSIGN(Place place, grants.member(name));
+      TRY(check_signed_by(place, known));
+    }
+    return {};
+  }
+
   static Result<Role> read_role(const Place& place, std::span<const std::string_view> words) {
-    if (place.is("program"))
-      return place.fail("the role \"program\" is not supported by this version of bpfgate",
-                        suggestion("roles", "", words));
     TRY_ASSIGN(size_t word, place.word("role", words));
     return static_cast<Role>(word);
   }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <limits>
+#include <set>
 
 #include "manifest/keys.h"
 #include "manifest/manifest.h"
@@ -182,6 +183,38 @@ Result<Condition> parse_condition(const Place& grant) {
   return condition;
 }
 
+// Whether there are such signers is not known yet: see check_signed_by().
+Result<std::optional<SignedBy>> parse_signed_by(const Place& grant) {
+  auto place = grant.optional_member("signed_by");
+  if (!place) return std::nullopt;
+  if (place->is_string()) {
+    constexpr std::array<std::string_view, 1> words = {"any"};
+    TRY(place->word("list of signers", words));
+    return SignedBy{};
+  }
+  std::set<std::string> names;
+  TRY(for_each(grant, "signed_by", kMaxSigners, [&names](const Place& element) -> Result<> {
+    TRY_ASSIGN(std::string name, element.name());
+    if (!names.insert(name).second)
+      return element.fail("the signer " + in_quotes(name) + " is listed twice", "remove one");
+    return {};
+  }));
+  // Without a name it would be the same as "any" to the reader of the list, and its author may have meant "nobody".
+  if (names.empty()) return place->fail("the list is empty", "write \"any\", or name signers of programs");
+  return SignedBy(names.begin(), names.end());
+}
+
+// Any other command would be granted in words only.
+Result<> check_commands(const Place& place, Grant& grant) {
+  if (!grant.signed_by) return {};
+  if (grant.commands == kAny) grant.commands = skeleton_commands();
+  if ((grant.commands & ~skeleton_commands()) == 0) return {};
+  auto surplus = names_in(grant.commands & ~skeleton_commands(), kCommands);
+  return place.fail("loading signed programs does not take the command " + in_quotes(surplus.front()),
+                    "list only what it takes (" + listed(names_in(skeleton_commands(), kCommands)) +
+                        "), or write \"any\"; give the rest in a grant of its own");
+}
+
 // Options are about the process and hold for all it does; a condition is asked at each call.
 Result<> check_options(const Place& place, const Grant& grant) {
   if (grant.when.is_none() || (!grant.debug && !grant.jit)) return {};
@@ -208,8 +241,19 @@ Result<Grant> parse_grant(const std::string& name, const Place& place) {
   TRY_ASSIGN(grant.when, parse_condition(place));
   TRY_ASSIGN(grant.debug, parse_option(place, "debug"));
   TRY_ASSIGN(grant.jit, parse_option(place, "jit"));
+  TRY_ASSIGN(grant.signed_by, parse_signed_by(place));
+  TRY(check_commands(commands, grant));
   TRY(check_options(place, grant));
   return grant;
+}
+
+Result<> check_signed_by(const Place& grant, std::span<const std::string_view> signers) {
+  TRY_ASSIGN(Place place, grant.member("signed_by"));
+  if (place.is_string()) return {};
+  return for_each(grant, "signed_by", kMaxSigners, [signers](const Place& element) -> Result<> {
+    TRY(element.word("program signer", signers));
+    return {};
+  });
 }
 
 }  // namespace bpfgate::manifest

@@ -48,6 +48,10 @@ std::vector<std::string> describe(const Grant& grant) {
   if (!grant.helpers.is_any()) lines.push_back("helpers: " + in_words(grant.helpers));
   if (grant.attach_to) append_targets(*grant.attach_to, lines);
   append_condition(grant.when, lines);
+  if (grant.signed_by)
+    lines.push_back("programs signed by " +
+                    (grant.signed_by->empty() ? "any signer of programs" : listed(*grant.signed_by)) +
+                    ", and what it takes to load and attach them");
   if (grant.admin) lines.emplace_back("reaches the gate itself");
   if (grant.debug) lines.emplace_back("may be debugged, and loses its mark by that");
   if (grant.jit) lines.emplace_back("may have anonymous executable memory");

@@ -137,6 +137,11 @@ json random_grant(Dice& dice) {
                           {"tracepoints", dice.one_in(2) ? json::array({"sched_*"}) : some(dice, tracepoints)},
                           {"lsm_hooks", some(dice, hooks)}};
   if (dice.one_in(2)) grant["when"] = random_condition(dice);
+  // No call here is about signed programs, so this allows nothing.
+  if (dice.one_in(6)) {
+    grant["commands"] = "any";
+    grant["signed_by"] = "any";
+  }
   return grant;
 }
 

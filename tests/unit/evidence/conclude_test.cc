@@ -33,7 +33,10 @@ fsverity::Digest digest_of(Algorithm algorithm) {
 struct Fixture {
   crypto::Certificate loader = certificate_of("loader");
   crypto::Certificate library = certificate_of("library");
-  Trust trust{{{"loaders", Role::Loader, &loader, {"full"}}, {"libraries", Role::Library, &library, {"ignored"}}}, {}};
+  Trust trust{
+      .signers = {{"loaders", Role::Loader, &loader, {"full"}}, {"libraries", Role::Library, &library, {"ignored"}}},
+      .digests = {},
+      .volumes = {}};
   fsverity::Digest digest = digest_of(Algorithm::Sha256);
 
   [[nodiscard]] Conclusion with(const std::string& signature) const {

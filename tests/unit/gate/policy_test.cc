@@ -192,7 +192,35 @@ TEST_CASE("options of a grant become its flags") {
                                                  {"full", 0},
                                                  {"inspect", 0},
                                                  {"j", GATE_GRANT_JIT},
-                                                 {"none", 0}});
+                                                 {"none", 0},
+                                                 {"signed-programs-only", GATE_GRANT_SIGNED}});
+}
+
+// Signers of manifests are not in the bank, so they do not count.
+TEST_CASE("a grant for signed programs has its signers by their place in the bank, and no plain command") {
+  auto records = gate::compile_grants(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
+    {"name": "policy", "role": "manifest", "certificate": "impostor.pem"},
+    {"name": "loaders", "role": "loader", "certificate": "loader.pem", "grant": "full"},
+    {"name": "ours", "role": "program", "certificate": "library.pem"},
+    {"name": "theirs", "role": "program", "certificate": "stranger.pem"}],
+    "grants": {"its": {"commands": "any", "signed_by": ["theirs"]}}})"));
+  REQUIRE(records);
+  std::map<std::string, uint64_t> signers;
+  for (const gate_grant& grant : records->grants) {
+    signers[grant.name] = grant.program_signers;
+    CHECK((grant.flags & GATE_GRANT_SIGNED) == (grant.program_signers ? GATE_GRANT_SIGNED : 0U));
+    if (grant.flags & GATE_GRANT_SIGNED) CHECK(grant.plain_commands == 0);
+  }
+  CHECK(signers.at("its") == 4);
+  CHECK(signers.at("signed-programs-only") == 6);
+  CHECK(signers.at("full") == 0);
+}
+
+TEST_CASE("signers of programs prove no file") {
+  auto offline = gate::offline_trust(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
+    {"name": "ours", "role": "program", "certificate": "loader.pem"}]})"));
+  REQUIRE(offline);
+  CHECK(offline->trust.signers.empty());
 }
 
 TEST_CASE("a manifest of mode off is no policy") {

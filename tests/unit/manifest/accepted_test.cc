@@ -16,9 +16,11 @@ TEST_CASE("the least manifest has the built-in grants and grants nothing by defa
   CHECK(manifest->signers.empty());
   CHECK(manifest->digests.empty());
   CHECK(manifest->default_grants == std::vector<std::string>{"none"});
-  CHECK(manifest->grants ==
-        std::map<std::string, Grant>{
-            {"none", grant_none()}, {"inspect", grant_inspect()}, {"full", grant_full()}, {"admin", grant_admin()}});
+  CHECK(manifest->grants == std::map<std::string, Grant>{{"none", grant_none()},
+                                                         {"inspect", grant_inspect()},
+                                                         {"full", grant_full()},
+                                                         {"admin", grant_admin()},
+                                                         {"signed-programs-only", grant_signed_programs()}});
 }
 
 TEST_CASE("everything of a manifest arrives in the structs") {
@@ -71,7 +73,7 @@ TEST_CASE("the limits themselves are within") {
   for (size_t i = 0; i < kMaxSigners; ++i)
     json["signers"].push_back(
         {{"name", "s" + std::to_string(i)}, {"role", "library"}, {"certificate", std::to_string(i)}});
-  for (size_t i = 0; i < kMaxGrants - 4; ++i) json["grants"]["g" + std::to_string(i)] = {{"commands", "any"}};
+  for (size_t i = 0; i < kMaxGrants - 5; ++i) json["grants"]["g" + std::to_string(i)] = {{"commands", "any"}};
   auto manifest = parse_json(json);
   REQUIRE(manifest);
   CHECK(manifest->sequence == 9007199254740991);

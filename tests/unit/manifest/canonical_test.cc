@@ -50,6 +50,8 @@ TEST_CASE("whatever decides something changes the canonical text") {
       R"([{"op":"replace","path":"/grants/tracing/commands","value":"any"}])",
       R"([{"op":"add","path":"/grants/tracing/debug","value":true}])",
       R"([{"op":"add","path":"/grants/tracing/jit","value":true}])",
+      R"([{"op":"add","path":"/grants/tracing/signed_by","value":"any"}])",
+      R"([{"op":"replace","path":"/signers/1/role","value":"program"}])",
       R"([{"op":"replace","path":"/mode","value":"off"}])",
       R"([{"op":"remove","path":"/default"}])",
   };

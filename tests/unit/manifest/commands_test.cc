@@ -66,3 +66,14 @@ TEST_CASE("inspect lists and reads info, and nothing else") {
     expected |= NumberSet{1} << number;
   CHECK(grant_inspect().commands == expected);
 }
+
+TEST_CASE("signed programs take what light skeletons call, and nothing else") {
+  NumberSet expected = 0;
+  for (unsigned number : {BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM, BPF_MAP_FREEZE, BPF_OBJ_GET_INFO_BY_FD, BPF_PROG_LOAD,
+                          BPF_PROG_TEST_RUN, BPF_RAW_TRACEPOINT_OPEN, BPF_LINK_CREATE})
+    expected |= NumberSet{1} << number;
+  CHECK(skeleton_commands() == expected);
+  CHECK(grant_signed_programs().commands == expected);
+  CHECK(grant_signed_programs().signed_by == SignedBy{});
+  CHECK(is_built_in("signed-programs-only"));
+}

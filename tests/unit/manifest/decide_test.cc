@@ -160,3 +160,53 @@ TEST_CASE("zero is an attach type for programs that filter a cgroup's packets on
   CHECK(attach_type_of_load(BPF_PROG_TYPE_SK_REUSEPORT, 0) == BPF_SK_REUSEPORT_SELECT);
   CHECK(attach_type_of_load(BPF_PROG_TYPE_STRUCT_OPS, 6) == std::nullopt);  // a member's index
 }
+
+namespace {
+
+// With two signers of programs, one of whom the grant "its" names.
+Manifest with_programs() {
+  nlohmann::json json = minimal();
+  for (const char* name : {"ours", "theirs"})
+    json["signers"].push_back({{"name", name}, {"role", "program"}, {"certificate", std::string(name) + ".pem"}});
+  json["grants"] = {{"its", {{"commands", "any"}, {"signed_by", {"ours"}}}},
+                    {"local", {{"commands", "any"}, {"signed_by", "any"}, {"when", {{"uids", {7}}}}}}};
+  auto manifest = parse_json(json);
+  INFO((manifest ? std::string() : manifest.error().message));
+  REQUIRE(manifest);
+  return *manifest;
+}
+
+Call signed_load(const char* signer) {
+  return {.command = BPF_PROG_LOAD, .program_type = BPF_PROG_TYPE_SYSCALL, .signer = signer};
+}
+
+}  // namespace
+
+TEST_CASE("grants for signed programs want a signer") {
+  Manifest manifest = with_programs();
+  auto answer_of = [&](const char* grant, const Call& call, const Caller& caller = {}) {
+    return decide(manifest, {grant}, caller, call).answer;
+  };
+  CHECK(answer_of("signed-programs-only", signed_load("theirs")) == Answer::Granted);
+  CHECK(answer_of("its", signed_load("ours")) == Answer::Granted);
+  CHECK(answer_of("its", signed_load("theirs")) == Answer::ProgramNotSigned);
+  CHECK(answer_of("its", load(BPF_PROG_TYPE_SYSCALL)) == Answer::ProgramNotSigned);
+  CHECK(answer_of("local", signed_load("ours")) == Answer::ConditionNotMet);
+  CHECK(answer_of("local", signed_load("ours"), {.uid = 7}) == Answer::Granted);
+  CHECK(answer_of("its", {.command = BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_ARRAY, .exclusive_map = true}) ==
+        Answer::Granted);
+  CHECK(answer_of("its", {.command = BPF_MAP_CREATE, .map_type = BPF_MAP_TYPE_ARRAY}) == Answer::ProgramNotSigned);
+  CHECK(answer_of("its", {.command = BPF_MAP_LOOKUP_ELEM, .signer = "ours"}) == Answer::CommandNotGranted);
+}
+
+TEST_CASE("what a verified loader asks the kernel for is its signer's affair") {
+  Manifest manifest = with_programs();
+  Call call{.command = BPF_BTF_LOAD, .by_kernel = true, .signer = "ours"};
+  CHECK(decide(manifest, {"its"}, {}, call).answer == Answer::Granted);
+  call.signer = "theirs";
+  CHECK(decide(manifest, {"its"}, {}, call).answer == Answer::ProgramNotSigned);
+  call.signer.reset();
+  CHECK(decide(manifest, {"its"}, {}, call).answer == Answer::ProgramNotSigned);
+  CHECK(decide(manifest, {"full"}, {}, call).answer == Answer::Granted);
+  CHECK(decide(manifest, {"inspect"}, {}, call).answer == Answer::CommandNotGranted);
+}

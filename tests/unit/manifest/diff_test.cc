@@ -139,6 +139,9 @@ TEST_CASE("differences of grants") {
       {R"([{"op":"add","path":"/grants/tracing/jit","value":true},{"op":"add","path":"/grants/tracing/debug","value":true}])",
        {grant + "debug off -> on (wider)", grant + "jit off -> on (wider)"},
        {grant + "debug on -> off", grant + "jit on -> off"}},
+      {R"([{"op":"add","path":"/grants/tracing/signed_by","value":"any"}])",
+       {grant + "signed_by not required -> any (wider)"},
+       {grant + "signed_by any -> not required (wider)"}},
       {R"([{"op":"add","path":"/grants/new","value":{"commands":["obj_get"]}}])",
        {R"(+ grant new: {"commands":["obj_get"]})"},
        {R"(- grant new: {"commands":["obj_get"]})"}},
@@ -197,4 +200,24 @@ TEST_CASE("differences as JSON have the pointers of the canonical texts") {
   CHECK(differences[3]["pointer"] == "/signers/0");
   CHECK(differences[3]["old"]["grant"] == "tracing");
   CHECK(differences[3]["new"]["grant"] == "full");
+}
+
+TEST_CASE("whose programs a grant is for differs by their names") {
+  auto with = [](const json& signed_by) {
+    json source = sample();
+    for (const char* name : {"a", "b"})
+      source["signers"].push_back({{"name", name}, {"role", "program"}, {"certificate", std::string(name) + ".pem"}});
+    source["grants"]["tracing"]["signed_by"] = signed_by;
+    return parse_json(source).value();
+  };
+  auto text_of = [](const Manifest& before, const Manifest& after) {
+    auto found = changes(before, after);
+    REQUIRE(found.size() == 1);
+    return found.front().text + (found.front().wider ? " (wider)" : "");
+  };
+  const std::string grant = "~ grant tracing: signed_by ";
+  CHECK(text_of(with({"a"}), with({"a", "b"})) == grant + "+b (wider)");
+  CHECK(text_of(with({"a", "b"}), with({"a"})) == grant + "-b");
+  CHECK(text_of(with({"a"}), with("any")) == grant + "a -> any (wider)");
+  CHECK(text_of(with("any"), with({"a"})) == grant + "any -> a");
 }

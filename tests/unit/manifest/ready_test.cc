@@ -101,5 +101,5 @@ TEST_CASE("on a node the agent has the network, and the runtime its device filte
 TEST_CASE("an image enforces from the start, a developer's host only watches") {
   CHECK(shipped("immutable-image").mode == Mode::Enforce);
   CHECK(shipped("developer-audit").mode == Mode::Audit);
-  CHECK(shipped("developer-audit").grants.size() == 4);  // the built-in ones
+  CHECK(shipped("developer-audit").grants.size() == 5);  // the built-in ones
 }

@@ -41,7 +41,7 @@ TEST_CASE("the sample that the refusals change is itself accepted") { CHECK(pars
 
 TEST_CASE("unknown keys are refused wherever they are") {
   check_all({
-      {R"([{"op":"add","path":"/volumes","value":[]}])", ": /volumes: unknown key", "known keys here: bpfgate, name"},
+      {R"([{"op":"add","path":"/tokens","value":[]}])", ": /tokens: unknown key", "known keys here: bpfgate, name"},
       {R"([{"op":"add","path":"/signer","value":[]}])", ": /signer: unknown key", "did you mean \"signers\"?"},
       {R"([{"op":"add","path":"/signers/1/Grant","value":"x"}])", ": /signers/1/Grant: unknown key", "\"grant\""},
       {R"([{"op":"add","path":"/digests/0/file","value":"x"}])", ": /digests/0/file: unknown key", "kind, digest"},
@@ -121,7 +121,9 @@ TEST_CASE("words outside the vocabulary are refused, with the closest one named"
       {R"([{"op":"replace","path":"/signers/0/role","value":"loaders"}])", ": /signers/0/role: no role is named",
        "did you mean \"loader\"?"},
       {R"([{"op":"replace","path":"/signers/0/role","value":"program"}])",
-       ": /signers/0/role: the role \"program\" is not supported by this version", "loader, library and manifest"},
+       ": /signers/0/grant: a program signer has no grant", "remove it"},
+      {R"([{"op":"add","path":"/digests/0/role","value":"program"}])", ": /digests/0/role: no role is named",
+       "loader and library"},
       {R"([{"op":"add","path":"/digests/0/role","value":"manifest"}])", ": /digests/0/role: no role is named",
        "loader and library"},
       {R"([{"op":"replace","path":"/digests/0/kind","value":"imaa"}])", ": /digests/0/kind: no kind of digest",
@@ -142,7 +144,7 @@ TEST_CASE("words outside the vocabulary are refused, with the closest one named"
 TEST_CASE("dangling references are refused, with the known grants") {
   check_all({
       {R"([{"op":"replace","path":"/signers/0/grant","value":"x"}])", ": /signers/0/grant: no grant is named \"x\"",
-       "known grants: admin, full, inspect, none and tracing"},
+       "known grants: admin, full, inspect, none, signed-programs-only and tracing"},
       {R"([{"op":"replace","path":"/digests/0/grant","value":"tracin"}])", ": /digests/0/grant: no grant is named",
        "did you mean \"tracing\"?"},
       {R"([{"op":"replace","path":"/default/grant","value":"nil"}])", ": /default/grant: no grant is named \"nil\""},
@@ -166,6 +168,29 @@ TEST_CASE("nothing may be there twice") {
       {R"([{"op":"add","path":"/grants/inspect","value":{"commands":"any"}}])", ": /grants/inspect: the grant"},
       {R"([{"op":"add","path":"/grants/full","value":{"commands":"any"}}])", ": /grants/full: the grant"},
       {R"([{"op":"add","path":"/grants/admin","value":{"commands":"any"}}])", ": /grants/admin: the grant"},
+      {R"([{"op":"add","path":"/grants/signed-programs-only","value":{"commands":"any"}}])",
+       ": /grants/signed-programs-only: the grant"},
+  });
+}
+
+TEST_CASE("whose programs a grant is for must be signers of programs") {
+  constexpr const char* place = ": /grants/g/signed_by";
+  auto with = [](const std::string& signed_by, const std::string& commands = "\"any\"") {
+    return R"([{"op":"add","path":"/grants/g","value":{"commands":)" + commands + R"(,"signed_by":)" + signed_by +
+           "}}]";
+  };
+  const std::string none = with("[\"nobody\"]"), library = with("[\"libs\"]"), empty = with("[]"),
+                    word = with("\"all\""), twice = with("[\"a\",\"a\"]"), number = with("1"),
+                    commands = with("\"any\"", "[\"prog_load\",\"map_lookup_elem\"]");
+  check_all({
+      {none.c_str(), ": /grants/g/signed_by/0: no program signer is named \"nobody\""},
+      {library.c_str(), ": /grants/g/signed_by/0: no program signer is named \"libs\""},
+      {empty.c_str(), ": /grants/g/signed_by: the list is empty", "any"},
+      {word.c_str(), ": /grants/g/signed_by: no list of signers is named \"all\"", "any"},
+      {twice.c_str(), ": /grants/g/signed_by/1: the signer \"a\" is listed twice"},
+      {number.c_str(), place},
+      {commands.c_str(), ": /grants/g/commands: loading signed programs does not take the command \"map_lookup_elem\"",
+       "a grant of its own"},
   });
 }
 
@@ -247,7 +272,7 @@ TEST_CASE("more than the limits is refused") {
   check_refused(parse_json(many), ": /signers: has 33 elements, at most 32 fit", "");
   many = minimal();
   for (size_t i = 0; i <= kMaxGrants - 3; ++i) many["grants"]["g" + std::to_string(i)] = {{"commands", "any"}};
-  check_refused(parse_json(many), ": /grants: has 62 members, at most 60 fit", "");
+  check_refused(parse_json(many), ": /grants: has 62 members, at most 59 fit", "");
   many = minimal();
   many["digests"] = std::vector<int>(kMaxDigests + 1, 0);
   check_refused(parse_json(many), ": /digests: has 65537 elements, at most 65536 fit", "");

@@ -68,7 +68,7 @@ TEST_CASE("the schema has the parser's limits") {
   CHECK(properties.at("sequence").at("maximum") == kMaxSequence);
   CHECK(properties.at("signers").at("maxItems") == kMaxSigners);
   CHECK(properties.at("digests").at("maxItems") == kMaxDigests);
-  CHECK(properties.at("grants").at("maxProperties") == kMaxGrants - 4);
+  CHECK(properties.at("grants").at("maxProperties") == kMaxGrants - 5);
   CHECK(parts.at("ids").at("maxItems") == kMaxIds);
   CHECK(parts.at("globs").at("maxItems") == kMaxGlobs);
   CHECK(parts.at("when").at("properties").at("cgroups").at("maxItems") == kMaxCgroups);

@@ -115,6 +115,25 @@ build_kernel() {
   mv -T "$tmp/out" "$cache/kernel/$name"
 }
 
+# What signs programs for a kernel: bpftool of the same suite, with the libraries it wants, and the headers that the code it
+# generates wants. This machine may be older than all of that.
+tool_packages=(bpftool libc6 libelf1t64 libzstd1 libcap2 libssl3t64 zlib1g libbpf-dev linux-libc-dev)
+
+tools_of() { echo "$cache/tools-$1"; }
+
+build_tools() {
+  local name=$1 suite=${kernel_suites[$1]} package
+  [ ! -e "$(tools_of "$name")" ] || return 0
+  say "fetching the tools of the $name kernel (Debian $suite)"
+  apt_update "$suite"
+  mkdir "$tmp/deb"
+  (cd "$tmp/deb" && apt_in "$suite" apt-get -qq download "${tool_packages[@]}") >&2
+  for package in "$tmp"/deb/*.deb; do dpkg-deb -x "$package" "$tmp/tools"; done
+  mv -T "$tmp/tools" "$(tools_of "$name")"
+}
+
+prepare_tools() { [ -e "$(tools_of "$1")" ] || locked build_tools "$1"; }
+
 # The modules to load before the root can be mounted, unpacked and numbered in their order.
 needed_modules() {
   local number=100 module path

@@ -3,6 +3,7 @@
 
 // The fields below name no line of this file.
 #define SD_JOURNAL_SUPPRESS_LOCATION
+#include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 
@@ -93,20 +94,41 @@ std::string_view message_id(std::string_view reason) {
   return {};
 }
 
+std::vector<std::string> fields_of(const gate::Event& event) {
+  std::vector<std::string> fields = {
+      "MESSAGE=" + gate::sentence(event),
+      "PRIORITY=" + std::to_string(priority_of(event)),
+      "BPFGATE_KIND=" + event.kind,
+      "BPFGATE_REASON=" + event.reason,
+      "BPFGATE_VERDICT=" + event.verdict,
+      "BPFGATE_RULE=" + event.rule,
+      "BPFGATE_COMMAND=" + event.command.value_or(""),
+      "BPFGATE_PROGRAM_TYPE=" + event.program_type.value_or(""),
+      "BPFGATE_MAP_TYPE=" + event.map_type.value_or(""),
+      "BPFGATE_ATTACH_TYPE=" + event.attach_type.value_or(""),
+      "BPFGATE_TARGET=" + event.target.value_or(""),
+      "BPFGATE_HELPERS=" + joined(event.helpers),
+      "BPFGATE_KFUNCS=" + joined(event.kfuncs),
+      "BPFGATE_KFUNC_COUNT=" + std::to_string(event.kfunc_count),
+      "BPFGATE_DENIED=" + event.denied.value_or(""),
+      "BPFGATE_EXECUTABLE=" + event.executable,
+      "BPFGATE_COMM=" + event.comm,
+      "BPFGATE_PID=" + std::to_string(event.tgid),
+      "BPFGATE_UID=" + std::to_string(event.uid),
+      "BPFGATE_GENERATION=" + std::to_string(event.generation),
+      "BPFGATE_PRE_EXISTING=" + std::string(event.pre_existing ? "1" : "0"),
+  };
+  std::string_view id = message_id(event.reason);
+  if (!id.empty()) fields.push_back("MESSAGE_ID=" + std::string(id));
+  return fields;
+}
+
 void log(const gate::Event& event) {
-  std::string id(message_id(event.reason));
-  sd_journal_send(
-      "MESSAGE=%s", gate::sentence(event).c_str(), "PRIORITY=%i", priority_of(event), "BPFGATE_KIND=%s",
-      event.kind.c_str(), "BPFGATE_REASON=%s", event.reason.c_str(), "BPFGATE_VERDICT=%s", event.verdict.c_str(),
-      "BPFGATE_RULE=%s", event.rule.c_str(), "BPFGATE_COMMAND=%s", event.command.value_or("").c_str(),
-      "BPFGATE_PROGRAM_TYPE=%s", event.program_type.value_or("").c_str(), "BPFGATE_MAP_TYPE=%s",
-      event.map_type.value_or("").c_str(), "BPFGATE_ATTACH_TYPE=%s", event.attach_type.value_or("").c_str(),
-      "BPFGATE_TARGET=%s", event.target.value_or("").c_str(), "BPFGATE_HELPERS=%s", joined(event.helpers).c_str(),
-      "BPFGATE_KFUNCS=%s", joined(event.kfuncs).c_str(), "BPFGATE_KFUNC_COUNT=%u", event.kfunc_count,
-      "BPFGATE_DENIED=%s", event.denied.value_or("").c_str(), "BPFGATE_EXECUTABLE=%s", event.executable.c_str(),
-      "BPFGATE_COMM=%s", event.comm.c_str(), "BPFGATE_PID=%u", event.tgid, "BPFGATE_UID=%u", event.uid,
-      "BPFGATE_GENERATION=%llu", static_cast<unsigned long long>(event.generation),
-      id.empty() ? nullptr : "MESSAGE_ID=%s", id.c_str(), nullptr);
+  std::vector<std::string> fields = fields_of(event);
+  std::vector<iovec> parts;
+  parts.reserve(fields.size());
+  for (std::string& field : fields) parts.push_back({field.data(), field.size()});
+  sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }
 
 void log(Notice notice, const std::string& text) {

@@ -161,17 +161,6 @@ evidence::Role offline_role(Role role) {
   return role == Role::Loader ? evidence::Role::Loader : evidence::Role::Library;
 }
 
-// The algorithm of this host's IMA, as its first measurement has it; without a policy it makes none, and has no digests
-// for the gate: "10 HASH ima-sig sha256:DIGEST boot_aggregate".
-std::optional<ima::Algorithm> ima_of_host() {
-  auto measured = read_text_file("/sys/kernel/security/ima/ascii_runtime_measurements", max_measurements);
-  if (!measured) return std::nullopt;
-  std::string first = measured->substr(0, measured->find('\n'));
-  for (ima::Algorithm algorithm : ima::algorithms)
-    if (first.find(" " + std::string(ima::name_of(algorithm)) + ":") != std::string::npos) return algorithm;
-  return std::nullopt;
-}
-
 evidence::Digest offline_digest(const manifest::ListedDigest& listed) {
   if (listed.kind == manifest::DigestKind::Ima)
     return ima::Digest{static_cast<ima::Algorithm>(listed.algorithm), listed.digest};
@@ -201,6 +190,16 @@ Result<> add_signers(const manifest::Manifest& manifest, Policy& policy) {
 }
 
 }  // namespace
+
+// "10 HASH ima-sig sha256:DIGEST boot_aggregate"
+std::optional<ima::Algorithm> ima_of_host() {
+  auto measured = read_text_file("/sys/kernel/security/ima/ascii_runtime_measurements", max_measurements);
+  if (!measured) return std::nullopt;
+  std::string first = measured->substr(0, measured->find('\n'));
+  for (ima::Algorithm algorithm : ima::algorithms)
+    if (first.find(" " + std::string(ima::name_of(algorithm)) + ":") != std::string::npos) return algorithm;
+  return std::nullopt;
+}
 
 void Policy::keep_keyrings() {
   for (keyring::Keyring& ring : keyrings) ring.keep();

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <initializer_list>
 #include <string_view>
 
 #include "base/io.h"
 #include "gate/kernel_types.h"
+#include "gate/policy.h"
 
 namespace bpfgate::gate {
 namespace {
@@ -78,7 +80,27 @@ Result<> check_hooks(const KernelTypes& types) {
               "Use a newer bpfgate.");
 }
 
+// The first of these that the kernel has not.
+std::string lacking(const Result<KernelTypes>& types, std::initializer_list<const char*> functions) {
+  if (!types) return types.error().message;
+  for (const char* name : functions)
+    if (!types->function(name)) return name;
+  return "";
+}
+
 }  // namespace
+
+std::vector<Capability> capabilities() {
+  auto types = KernelTypes::open();
+  return {
+      {"decisions on bpf(2)", lacking(types, {"bpf_lsm_bpf", "bpf_lsm_bpf_prog_load"})},
+      {"fs-verity digests", lacking(types, {"bpf_get_fsverity_digest"})},
+      {"signatures", lacking(types, {"bpf_get_file_xattr", "bpf_verify_pkcs7_signature"})},
+      {"IMA digests", ima_of_host() ? "" : "an IMA policy that measures (ima_policy=tcb)"},
+      {"running processes judged again", lacking(types, {"bpf_get_task_exe_file", "bpf_put_file"})},
+      {"executables named in events", lacking(types, {"bpf_path_d_path"})},
+  };
+}
 
 Result<Kernel> probe_kernel() {
   TRY(check_privileges());

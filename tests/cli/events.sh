@@ -20,7 +20,7 @@ print(json.dumps({"bpfgate": 1, "command": "events", "event": event}))' "$@"
   event pid=11 'kind="would-refuse"' 'reason="map-type-not-granted"' 'command="map_create"' 'map_type="array"' \
     'verdict="loader"' 'rule="maps"'
   event pid=12 'kind="tainted"' 'reason="taint-file"' command=null 'rule="tracing"' 'verdict="loader"'
-  event pid=13 tgid=99 uid=1000 'comm="other"' 'executable="/home/a/b/other"' 'command="prog_test_run"' pre_existing=true
+  event pid=13 tgid=99 uid=1000 'comm="other"' 'executable="/srv/a/b/other"' 'command="prog_test_run"' pre_existing=true
   event pid=14 'reason="helper-not-granted"' 'program_type="kprobe"' 'denied="probe_write_user"' 'rule="tracing"'
   event pid=15 'reason="guarded-map"' command=null 'executable=""' 'rule=""'
   event pid=16 'reason="debugger"' command=null 'rule="full"'
@@ -50,7 +50,7 @@ shows 13 -- --process 99
 shows -- --process 1
 shows 13 -- --uid 1000
 shows 13 -- --comm 'o*r'
-shows 13 -- --executable '/home/*/other'
+shows 13 -- --executable '/srv/*/other'
 shows 10 11 12 14 16 -- --executable '/usr/bin/[ij]t'
 shows -- --executable it
 shows 15 -- --executable ''

@@ -340,6 +340,7 @@ int guard_sysctl(struct bpf_sysctl *context)
 	struct gate_facts facts = {
 		.kind = GATE_EVENT_REFUSED,
 		.reason = GATE_REASON_GUARDED_SYSCTL,
+		.grant = GATE_MAX_GRANTS, /* none would allow it */
 	};
 	char name[sizeof(switched_off)] = {};
 	bool refuses = !guard_only_audits();

@@ -51,6 +51,7 @@ static __noinline int guard_refuse(__u32 reason)
 		.kind = GATE_EVENT_REFUSED,
 		.verdict = GATE_VERDICT_UNKNOWN,
 		.reason = reason,
+		.grant = GATE_MAX_GRANTS, /* none */
 	};
 
 	bool is_news = true;

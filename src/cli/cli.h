@@ -39,6 +39,7 @@ void setup_inspect(CLI::App& app, int& status);
 void setup_manifest(CLI::App& app, int& status);
 void setup_gate(CLI::App& app, int& status);
 void setup_doctor(CLI::App& app, int& status);
+void setup_status(CLI::App& app, int& status);
 void setup_events(CLI::App& app, int& status);
 void setup_explain(CLI::App& app, int& status);
 void setup_learn(CLI::App& app, int& status);

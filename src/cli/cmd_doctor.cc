@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/policy_source.h"
 #include "gate/doctor.h"
 #include "gate/gate.h"
 
@@ -69,10 +70,30 @@ int exit_status_for(const std::vector<Finding>& findings) {
   return is(Health::Weak) ? exit_refused : exit_good;
 }
 
-Result<int> run(bool json) {
+struct DoctorOptions {
+  PolicySource policy;
+  bool json = false;
+};
+
+// The policy that was named, or the host's own. A host without one has nothing to look at yet.
+void append_policy(const DoctorOptions& options, std::vector<Finding>& findings) {
+  auto policy = read_policy(options.policy);
+  if (policy && policy->manifest.mode != manifest::Mode::Off) {
+    for (Finding& finding : gate::examine_policy(policy->manifest)) findings.push_back(std::move(finding));
+  } else if (policy) {
+    findings.push_back({"policy", Health::Weak, "an order to take the gate away", "it decides nothing",
+                        "Name the policy that is to be enforced: --manifest FILE"});
+  } else {
+    findings.push_back({"policy", Health::Weak, policy.error().message, "whom it would lock out cannot be told",
+                        "Name one with --manifest FILE, or write the host's: bpfgate-manifest(5)."});
+  }
+}
+
+Result<int> run(const DoctorOptions& options) {
   std::vector<Finding> findings = gate::examine();
   findings.push_back(examine_gate());
-  if (json) {
+  append_policy(options, findings);
+  if (options.json) {
     Json list = Json::array();
     for (const Finding& finding : findings) list.push_back(json_of(finding));
     print_json_list("doctor", "findings", std::move(list));
@@ -86,10 +107,15 @@ Result<int> run(bool json) {
 }  // namespace
 
 void setup_doctor(CLI::App& app, int& status) {
-  auto json = std::make_shared<bool>(false);
-  app.add_flag("--json", *json, "print one JSON object");
-  app.callback([json, &status] {
-    Result<int> done = run(*json);
+  auto options = std::make_shared<DoctorOptions>();
+  CLI::Option* file =
+      app.add_option("--manifest", options->policy.file, "the policy to look at (without it: the host's own)")
+          ->check(refuse_empty)
+          ->type_name("FILE");
+  add_root_option(app, options->policy, file);
+  app.add_flag("--json", options->json, "print one JSON object");
+  app.callback([options, &status] {
+    Result<int> done = run(*options);
     status = done ? *done : report(done.error());
   });
 }

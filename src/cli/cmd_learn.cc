@@ -19,9 +19,6 @@ namespace {
 
 using gate::Event;
 
-// Some hundred thousand events.
-constexpr size_t max_events_bytes = size_t{256} << 20;
-
 struct LearnOptions {
   std::vector<std::string> files;
   bool journal = false;
@@ -37,11 +34,6 @@ Result<std::optional<learn::Time>> since_of(const LearnOptions& options) {
   auto time = learn::time_from(options.since, std::chrono::system_clock::now());
   if (!time) return std::unexpected(std::move(time).error().within("--since"));
   return *time;
-}
-
-Result<std::vector<Event>> read_events(const std::string& file) {
-  TRY_ASSIGN(std::string text, read_text_file(file == "-" ? "/dev/stdin" : file, max_events_bytes));
-  return events_from(text, file == "-" ? "standard input" : file);
 }
 
 Result<std::vector<Event>> collect(const LearnOptions& options) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "cli/completion.h"
 
+#include "gate/events.h"
+#include "manifest/vocabulary.h"
+
 namespace bpfgate::cli {
 namespace {
 
@@ -25,6 +28,14 @@ Kind kind_of(std::string_view type) {
   return Kind::Text;
 }
 
+// Words that are too many for the help.
+std::vector<std::string> words_named(std::string_view type) {
+  if (type == "KIND") return gate::kind_words();
+  if (type == "REASON") return gate::reason_words();
+  if (type == "COMMAND") return {manifest::kCommands.names.begin(), manifest::kCommands.names.end()};
+  return {};
+}
+
 // CLI11 puts what validators say of themselves after the type, and CLI::IsMember says "{one,other}".
 std::vector<std::string> words_of(const std::string& type) {
   size_t start = type.find(":{");
@@ -38,6 +49,7 @@ CompletionValue value_of(const CLI::Option& option) {
   std::string type = option.get_type_name();
   std::string name = type.substr(0, type.find(':'));
   std::vector<std::string> words = words_of(type);
+  if (words.empty()) words = words_named(name);
   Kind kind = words.empty() ? kind_of(name) : Kind::Words;
   return {kind, std::move(name), std::move(words)};
 }

@@ -4,14 +4,19 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <limits>
 
 #include "base/bytes.h"
+#include "base/io.h"
 #include "learn/time.h"
 
 namespace bpfgate::cli {
 namespace {
 
 using gate::Event;
+
+// Some hundred thousand events.
+constexpr size_t max_events_bytes = size_t{256} << 20;
 
 constexpr const char* wanted = "give what bpfgate events --json prints, or bpfgate events --follow --json";
 
@@ -36,10 +41,24 @@ class Reader {
     if (!moment) return wrong("time: " + bpfgate::printable(moment.error().message));
     event.time = *moment;
     TRY_ASSIGN(event.kind, text("kind"));
-    TRY_ASSIGN(event.reason, text("reason"));
+    TRY_ASSIGN(event.pid, number<uint32_t>("pid"));
+    TRY_ASSIGN(event.tgid, number<uint32_t>("tgid"));
+    TRY_ASSIGN(event.uid, number<uint32_t>("uid"));
     TRY_ASSIGN(event.executable, text("executable"));
     TRY_ASSIGN(event.comm, text("comm"));
+    return read_why(event);
+  }
+
+  Result<> read_why(Event& event) const {
+    TRY_ASSIGN(event.verdict, text("verdict"));
+    TRY_ASSIGN(event.reason, text("reason"));
+    TRY_ASSIGN(event.denied, optional_text("denied"));
     TRY_ASSIGN(event.rule, text("rule"));
+    TRY_ASSIGN(event.generation, number<uint64_t>("generation"));
+    auto pre_existing = object_.find("pre_existing");
+    if (pre_existing == object_.end() || !pre_existing->is_boolean())
+      return wrong("pre_existing must be true or false");
+    event.pre_existing = pre_existing->get<bool>();
     return {};
   }
 
@@ -55,10 +74,17 @@ class Reader {
   Result<> read_code(Event& event) const {
     TRY_ASSIGN(event.helpers, list("helpers"));
     TRY_ASSIGN(event.kfuncs, list("kfuncs"));
-    auto count = object_.find("kfunc_count");
-    if (count == object_.end() || !count->is_number_unsigned()) return wrong("kfunc_count must be a whole number");
-    event.kfunc_count = static_cast<uint32_t>(std::min<uint64_t>(count->get<uint64_t>(), UINT32_MAX));
+    TRY_ASSIGN(event.kfunc_count, number<uint32_t>("kfunc_count"));
     return {};
+  }
+
+  template <class Number>
+  Result<Number> number(const char* key) const {
+    auto found = object_.find(key);
+    bool is_number = found != object_.end() && found->is_number_unsigned() &&
+                     found->get<uint64_t>() <= std::numeric_limits<Number>::max();
+    if (!is_number) return wrong(std::string(key) + " must be a whole number");
+    return found->get<Number>();
   }
 
   Result<std::string> text(const char* key) const {
@@ -207,6 +233,11 @@ Result<std::vector<Event>> events_from(std::string_view text, const std::string&
   std::vector<Event> events;
   TRY(take_events(json, file + ": ", events));
   return events;
+}
+
+Result<std::vector<Event>> read_events(const std::string& file) {
+  TRY_ASSIGN(std::string text, read_text_file(file == "-" ? "/dev/stdin" : file, max_events_bytes));
+  return events_from(text, file == "-" ? "standard input" : file);
 }
 
 }  // namespace bpfgate::cli

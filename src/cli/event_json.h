@@ -21,5 +21,7 @@ Json json_of(const gate::Event& event);
 // needed is skipped, so that later versions' can be read; a `message` among it. Errors are ErrorKind::Invalid and name
 // `file` and the line, or the place in the one object.
 Result<std::vector<gate::Event>> events_from(std::string_view text, const std::string& file);
+// Of a file; "-" is standard input.
+Result<std::vector<gate::Event>> read_events(const std::string& file);
 
 }  // namespace bpfgate::cli

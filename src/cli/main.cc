@@ -17,6 +17,7 @@ constexpr Command commands[] = {
     {"inspect", "show the evidence a file carries", setup_inspect},
     {"manifest", "check and sign manifests", setup_manifest},
     {"gate", "load, update and unload the gate in the kernel", setup_gate},
+    {"status", "say what is loaded, and what this kernel can prove", setup_status},
     {"doctor", "say what could undo the gate on this host", setup_doctor},
     {"explain", "say why a file or a process may do what", setup_explain},
     {"events", "show what the gate refused", setup_events},

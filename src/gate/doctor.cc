@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "gate/doctor.h"
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 
+#include "base/bytes.h"
 #include "base/io.h"
+#include "gate/lockout.h"
+#include "gate/policy.h"
 #include "gate/probe.h"
 
 namespace bpfgate::gate {
@@ -120,8 +124,58 @@ Finding examine_kernel() {
   const char* state = kernel->verifies_programs ? "has all that the gate uses"
                                                 : "has what the gate needs; signed programs take Linux 7.2";
   if (kernel->missing_optional.empty()) return {"kernel", Health::Good, state, "", ""};
-  return {"kernel", Health::Weak, "lacks " + kernel->missing_optional.front(),
-          "running processes cannot be judged again after an update", "Use Linux 6.12 or later."};
+  std::string missing;
+  for (const std::string& name : kernel->missing_optional) missing += (missing.empty() ? "lacks " : ", ") + name;
+  return {"kernel", Health::Weak, missing,
+          "running processes cannot be judged again after an update, or events name no executable",
+          "Use Linux 6.12 or later."};
+}
+
+// Each process by itself: whoever reads this has to see to each.
+void append_locked_out(const manifest::Manifest& manifest, std::vector<Finding>& findings) {
+  auto locked_out = locked_out_by(manifest);
+  if (!locked_out) {
+    findings.push_back({"lock-out", Health::Weak, locked_out.error().message, "whom enforcing locks out cannot be told",
+                        "Ask as root, where all of /proc is to be seen."});
+    return;
+  }
+  if (locked_out->empty()) findings.push_back({"lock-out", Health::Good, "nobody that holds BPF objects now", "", ""});
+  for (const LockedOut& process : *locked_out) {
+    std::string who = process.pid == 0 ? "this program" : "process " + std::to_string(process.pid);
+    findings.push_back({"lock-out", Health::Weak, who + " " + printable(process.executable) + ": " + process.reason,
+                        process.pid == 0 ? "enforcing the policy would lock bpfgate itself out"
+                                         : "enforcing the policy would lock it out, and it holds " +
+                                               std::to_string(process.bpf_objects) + " BPF objects",
+                        "Sign and seal it, or list its digest: bpfgate learn drafts what it needs."});
+  }
+}
+
+Finding examine_default(const manifest::Manifest& manifest) {
+  const std::vector<std::string>& grants = manifest.default_grants;
+  bool is_everything = std::find(grants.begin(), grants.end(), "full") != grants.end();
+  std::string state;
+  for (const std::string& grant : grants) state += (state.empty() ? "" : ", ") + printable(grant);
+  return finding("default grant", !is_everything, state, "whoever has no evidence may do everything all the same",
+                 "Give everybody \"none\" or \"inspect\", and loaders what they need.");
+}
+
+Finding examine_ima(const manifest::Manifest& manifest) {
+  if (!manifest.evidence.ima) return {"IMA evidence", Health::Good, "does not count", "", ""};
+  if (!ima_of_host())
+    return {"IMA evidence", Health::Weak, "counts, but IMA measures nothing",
+            "what is proven by IMA alone has no evidence",
+            "Add ima_policy=tcb to the kernel command line, or seal the files with fs-verity."};
+  return {"IMA evidence", Health::Weak, "counts", "whoever writes below the file system changes code that was proven",
+          "Seal the files with fs-verity, and take \"ima\" out of the policy's \"evidence\"."};
+}
+
+Finding examine_jit(const manifest::Manifest& manifest) {
+  std::string names;
+  for (const auto& [name, grant] : manifest.grants)
+    if (grant.jit) names += (names.empty() ? "" : ", ") + printable(name);
+  return finding("grants with a JIT", names.empty(), names.empty() ? "none" : names,
+                 "code that is put into anonymous memory of such a loader passes for its JIT's",
+                 "Take the option \"jit\" from grants whose programs run without one.");
 }
 
 }  // namespace
@@ -132,6 +186,12 @@ std::vector<Finding> examine(const fs::path& root) {
   findings.push_back(examine_lockdown(root));
   for (const Setting& setting : settings) findings.push_back(examine_setting(root, setting));
   findings.push_back(examine_forced_writes(root));
+  return findings;
+}
+
+std::vector<Finding> examine_policy(const manifest::Manifest& manifest) {
+  std::vector<Finding> findings = {examine_default(manifest), examine_ima(manifest), examine_jit(manifest)};
+  append_locked_out(manifest, findings);
   return findings;
 }
 

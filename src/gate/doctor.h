@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "manifest/manifest.h"
 
 namespace bpfgate::gate {
 
@@ -24,5 +25,9 @@ struct Finding {
 // Everything is looked at, and nothing changed. What cannot be read counts as weak. `root` is prefixed to every path:
 // for tests.
 std::vector<Finding> examine(const std::filesystem::path& root = "/");
+
+// What a policy would mean for this host if it were enforced now: whom it locks out, and what in it weakens the gate.
+// Whatever cannot be told is a finding.
+std::vector<Finding> examine_policy(const manifest::Manifest& manifest);
 
 }  // namespace bpfgate::gate

@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "gate/kernel_types.h"
@@ -61,7 +62,7 @@ constexpr Reason reasons[] = {
     {GATE_REASON_MAP_TYPE_NOT_GRANTED, "map-type-not-granted", "the map type is not granted"},
     {GATE_REASON_ATTACH_TYPE_NOT_GRANTED, "attach-type-not-granted", "the attach type is not granted"},
     {GATE_REASON_TARGET_NOT_GRANTED, "target-not-granted", "what it is to be attached to is not granted"},
-    {GATE_REASON_CONDITION_NOT_MET, "condition-not-met", "user, group, cgroup or namespace are not those of the grant"},
+    {GATE_REASON_CONDITION_NOT_MET, "condition-not-met", "user, group, cgroup or namespace are not as asked for"},
     {GATE_REASON_HELPER_NOT_GRANTED, "helper-not-granted", "a helper that the program calls is not granted"},
     {GATE_REASON_KFUNC_NOT_GRANTED, "kfunc-not-granted", "a kernel function that the program calls is not granted"},
     {GATE_REASON_PROGRAM_NOT_SIGNED, "program-not-signed", "no signer of programs that the grant names vouches for it"},
@@ -103,12 +104,12 @@ std::optional<std::string> name_unless(const manifest::Vocabulary& vocabulary, u
 }
 
 // The kernel counts since boot. What has passed since then is taken off the clock people read, so a clock that was set
-// meanwhile does not tear events apart.
+// meanwhile does not tear events apart. Nothing has happened later than now.
 std::chrono::system_clock::time_point wall_time(uint64_t boot_nanoseconds) {
-  timespec now = {};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  auto age = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec) -
-             std::chrono::nanoseconds(boot_nanoseconds);
+  timespec clock = {};
+  ::clock_gettime(CLOCK_BOOTTIME, &clock);
+  uint64_t now = static_cast<uint64_t>(clock.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(clock.tv_nsec);
+  std::chrono::nanoseconds age(now - std::min(now, boot_nanoseconds));
   return std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(age);
 }
 
@@ -116,6 +117,8 @@ template <size_t Size>
 std::string text_of(const char (&text)[Size]) {
   return {text, ::strnlen(text, Size)};
 }
+
+using FunctionName = std::function<std::string(uint32_t)>;
 
 // The kernel's types are needed for few events, and take long to read.
 class FunctionNames {
@@ -130,27 +133,28 @@ class FunctionNames {
   std::optional<Result<KernelTypes>> types_;
 };
 
-void describe_code(const gate_event& record, FunctionNames& names, Event& event) {
+void describe_code(const gate_event& record, const FunctionName& name_of_function, Event& event) {
   for (uint32_t helper = 0; helper < GATE_MAX_HELPERS; ++helper)
     if ((record.helpers[helper / 64] >> helper % 64 & 1) != 0)
       event.helpers.push_back(manifest::name_of(manifest::kHelpers, helper));
   event.kfunc_count = record.kfunc_count;
   for (uint32_t i = 0; i < record.kfunc_count && i < GATE_EVENT_KFUNCS; ++i)
-    if (record.kfuncs[i] != 0) event.kfuncs.push_back(names.name(record.kfuncs[i]));
+    if (record.kfuncs[i] != 0) event.kfuncs.push_back(name_of_function(record.kfuncs[i]));
   if (record.reason == GATE_REASON_HELPER_NOT_GRANTED && record.denied != 0)
     event.denied = manifest::name_of(manifest::kHelpers, record.denied);
-  if (record.reason == GATE_REASON_KFUNC_NOT_GRANTED && record.denied != 0) event.denied = names.name(record.denied);
+  if (record.reason == GATE_REASON_KFUNC_NOT_GRANTED && record.denied != 0)
+    event.denied = name_of_function(record.denied);
 }
 
-void describe_call(const gate_event& record, FunctionNames& names, Event& event) {
+void describe_call(const gate_event& record, const FunctionName& name_of_function, Event& event) {
   event.command = name_unless(manifest::kCommands, record.command, GATE_NO_COMMAND);
   event.program_type = name_unless(manifest::kProgramTypes, record.program_type, GATE_NO_PROGRAM_TYPE);
   event.map_type = name_unless(manifest::kMapTypes, record.map_type, GATE_NO_MAP_TYPE);
   event.attach_type = name_unless(manifest::kAttachTypes, record.attach_type, GATE_NO_ATTACH_TYPE);
-  if (record.target != 0) event.target = names.name(record.target);
+  if (record.target != 0) event.target = name_of_function(record.target);
 }
 
-Event in_words(const gate_event& record, FunctionNames& names) {
+Event in_words(const gate_event& record, const FunctionName& name_of_function) {
   Event event;
   event.time = wall_time(record.time);
   event.kind = name_in(kind_names, record.kind, "kind");
@@ -164,8 +168,8 @@ Event in_words(const gate_event& record, FunctionNames& names) {
   event.rule = text_of(record.rule);
   event.pre_existing = (record.flags & GATE_EVENT_PRE_EXISTING) != 0;
   event.generation = record.generation;
-  describe_call(record, names, event);
-  describe_code(record, names, event);
+  describe_call(record, name_of_function, event);
+  describe_code(record, name_of_function, event);
   return event;
 }
 
@@ -175,10 +179,24 @@ const Reason* find_reason(uint32_t number) {
   return nullptr;
 }
 
-std::string meaning_of(const std::string& word) {
+const Reason* find_reason(const std::string& word) {
   for (const Reason& reason : reasons)
-    if (reason.word == word) return reason.meaning;
-  return word;
+    if (reason.word == word) return &reason;
+  return nullptr;
+}
+
+// The event's grant is one that the process has, or one that everybody has where it has none (why_refused() in
+// bpf/call.bpf.c); of a debugger and of what is tainted it is the one of the process that is marked.
+std::string words_for_rule(const Event& event, const Reason* reason) {
+  if (event.rule.empty()) return "";
+  std::string grant = "grant \"" + printable(event.rule) + '"';
+  if (event.kind == "tainted") return ", and loses " + grant;
+  if (reason == nullptr) return " (" + grant + ")";
+  if (reason->number == GATE_REASON_DEBUGGER || reason->number >= GATE_REASON_GUARDED_MAP)
+    return ", which " + grant + " does not allow";
+  if (reason->number >= GATE_REASON_COMMAND_NOT_GRANTED && reason->number <= GATE_REASON_KFUNC_NOT_GRANTED)
+    return " by " + grant;
+  return ", and what everybody has, " + grant + ", does not allow it";
 }
 
 }  // namespace
@@ -196,15 +214,34 @@ std::vector<std::string> reason_words() {
   return words;
 }
 
+std::vector<std::string> kind_words() {
+  std::vector<std::string> words;
+  for (const Name& kind : kind_names) words.emplace_back(kind.text);
+  return words;
+}
+
+std::string why(const Event& event) {
+  const Reason* reason = find_reason(event.reason);
+  std::string text = reason != nullptr ? reason->meaning : printable(event.reason);
+  text += words_for_rule(event, reason);
+  if (event.denied) text += ": " + printable(*event.denied);
+  return text;
+}
+
 std::string sentence(const Event& event) {
-  std::string text = event.kind + ": " + printable(event.executable.empty() ? event.comm : event.executable) + " (" +
+  std::string text = printable(event.kind) + ": " +
+                     printable(event.executable.empty() ? event.comm : event.executable) + " (" +
                      std::to_string(event.tgid) + ")";
   for (const auto& what : {event.command, event.program_type, event.map_type, event.attach_type, event.target})
-    if (what) text += ", " + *what;
-  text += ": " + meaning_of(event.reason);
-  if (event.denied) text += ": " + *event.denied;
-  if (!event.rule.empty()) text += " (grant " + event.rule + ")";
-  return text;
+    if (what) text += ", " + printable(*what);
+  return text + ": " + why(event);
+}
+
+std::optional<Event> decode(ByteView record, const std::function<std::string(uint32_t)>& function_name) {
+  gate_event event = {};
+  if (record.size() < sizeof(event)) return std::nullopt;
+  std::memcpy(&event, record.data(), sizeof(event));
+  return in_words(event, function_name);
 }
 
 struct EventReader::State {
@@ -216,11 +253,9 @@ struct EventReader::State {
   ~State() { ring_buffer__free(buffer); }
 
   static int on_record(void* context, void* data, size_t size) {
-    gate_event record = {};
-    if (size < sizeof(record)) return 0;
-    std::memcpy(&record, data, sizeof(record));
     auto* state = static_cast<State*>(context);
-    state->handler(in_words(record, state->names));
+    auto name = [state](uint32_t id) { return state->names.name(id); };
+    if (auto event = decode({static_cast<const uint8_t*>(data), size}, name)) state->handler(*event);
     return 0;
   }
 };

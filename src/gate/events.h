@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
@@ -41,16 +42,26 @@ struct Event {
   std::string rule;           // the grant that came closest; empty where there is none
   bool pre_existing = false;  // the process is older than the gate: judged by its executable alone
   uint64_t generation = 0;
+
+  bool operator==(const Event&) const = default;
 };
 
 // Names of the numbers in events; "reason 99" for one that this build does not know.
 std::string verdict_name(uint32_t verdict);
 std::string reason_name(uint32_t reason);
-// Every reason there is.
+// Every reason there is, and every kind of event.
 std::vector<std::string> reason_words();
+std::vector<std::string> kind_words();
 
-// The event as one sentence: who, what, and why not, with the rule that decided.
+// Why not, with the rule that decided: `the program type is not granted by grant "tracing"`. Like sentence() for a
+// terminal: every byte is printable, whatever the event holds.
+std::string why(const Event& event);
+// The event as one sentence: who, what, and why().
 std::string sentence(const Event& event);
+
+// A record of the ring buffer as an event; nothing where it is too short to be one. What is longer is a newer gate's,
+// and the rest of it is not looked at. `function_name` knows the kernel's functions by their BTF ids.
+std::optional<Event> decode(ByteView record, const std::function<std::string(uint32_t)>& function_name);
 
 // Takes events out of the ring buffer: each is handed to one reader, once. Move-only.
 class EventReader {

@@ -184,17 +184,6 @@ evidence::Role offline_role(Role role) {
   return role == Role::Loader ? evidence::Role::Loader : evidence::Role::Library;
 }
 
-// The algorithm of this host's IMA, as its first measurement has it; without a policy it makes none, and has no digests
-// for the gate: "10 HASH ima-sig sha256:DIGEST boot_aggregate".
-std::optional<ima::Algorithm> ima_of_host() {
-  auto measured = read_text_file("/sys/kernel/security/ima/ascii_runtime_measurements", max_measurements);
-  if (!measured) return std::nullopt;
-  std::string first = measured->substr(0, measured->find('\n'));
-  for (ima::Algorithm algorithm : ima::algorithms)
-    if (first.find(" " + std::string(ima::name_of(algorithm)) + ":") != std::string::npos) return algorithm;
-  return std::nullopt;
-}
-
 evidence::TrustedVolume offline_volume(const manifest::Volume& volume) {
   evidence::TrustedVolume trusted{volume.name, manifest::root_hash_text(volume), {}};
   for (const manifest::VolumeLoader& loader : volume.loaders) trusted.loaders[loader.inode] = loader.grants;
@@ -230,6 +219,16 @@ Result<> add_signers(const manifest::Manifest& manifest, Policy& policy) {
 }
 
 }  // namespace
+
+// "10 HASH ima-sig sha256:DIGEST boot_aggregate"
+std::optional<ima::Algorithm> ima_of_host() {
+  auto measured = read_text_file("/sys/kernel/security/ima/ascii_runtime_measurements", max_measurements);
+  if (!measured) return std::nullopt;
+  std::string first = measured->substr(0, measured->find('\n'));
+  for (ima::Algorithm algorithm : ima::algorithms)
+    if (first.find(" " + std::string(ima::name_of(algorithm)) + ":") != std::string::npos) return algorithm;
+  return std::nullopt;
+}
 
 void Policy::keep_keyrings() {
   for (keyring::Keyring& ring : keyrings) ring.keep();

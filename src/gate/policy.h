@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -10,6 +11,7 @@
 #include "evidence/evidence.h"
 #include "gate/grants.h"
 #include "gate_abi.h"
+#include "ima/ima.h"
 #include "keyring/keyring.h"
 #include "manifest/manifest.h"
 
@@ -39,5 +41,9 @@ struct OfflineTrust {
   evidence::Trust trust;
 };
 Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest);
+
+// The algorithm of this host's IMA, as its first measurement has it; without a policy of its own IMA makes none, and
+// has no digests for the gate.
+std::optional<ima::Algorithm> ima_of_host();
 
 }  // namespace bpfgate::gate

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <initializer_list>
 #include <string_view>
 
 #include "base/io.h"
 #include "gate/kernel_types.h"
+#include "gate/policy.h"
 
 namespace bpfgate::gate {
 namespace {
@@ -79,6 +81,14 @@ Result<> check_hooks(const KernelTypes& types) {
               "Use a newer bpfgate.");
 }
 
+// The first of these that the kernel has not.
+std::string lacking(const Result<KernelTypes>& types, std::initializer_list<const char*> functions) {
+  if (!types) return types.error().message;
+  for (const char* name : functions)
+    if (!types->function(name)) return name;
+  return "";
+}
+
 }  // namespace
 
 // What bpf/volume.bpf.c is attached to, and reads: functions and types of dm_mod and dm_verity.
@@ -87,6 +97,20 @@ bool can_follow_volumes(const KernelTypes& types) {
          types.arity("bpf_lsm_bdev_alloc_security") == 1 &&
          types.module_has("dm_mod", "dm_swap_table", BTF_KIND_FUNC) &&
          types.module_has("dm_verity", "dm_verity", BTF_KIND_STRUCT);
+}
+
+std::vector<Capability> capabilities() {
+  auto types = KernelTypes::open();
+  return {
+      {"decisions on bpf(2)", lacking(types, {"bpf_lsm_bpf", "bpf_lsm_bpf_prog_load"})},
+      {"fs-verity digests", lacking(types, {"bpf_get_fsverity_digest"})},
+      {"signatures", lacking(types, {"bpf_get_file_xattr", "bpf_verify_pkcs7_signature"})},
+      {"IMA digests", ima_of_host() ? "" : "an IMA policy that measures (ima_policy=tcb)"},
+      {"dm-verity volumes", types && can_follow_volumes(*types) ? "" : "the modules dm_mod and dm_verity, loaded"},
+      {"signed programs", types && types->has_member("bpf_prog_aux", "sig") ? "" : "bpf_prog_aux.sig (Linux 7.2)"},
+      {"running processes judged again", lacking(types, {"bpf_get_task_exe_file", "bpf_put_file"})},
+      {"executables named in events", lacking(types, {"bpf_path_d_path"})},
+  };
 }
 
 Result<Kernel> probe_kernel() {

@@ -26,4 +26,13 @@ bool can_follow_volumes(const KernelTypes& types);
 // Every error is ErrorKind::Unsupported, or Failed where privileges are missing, and names the mend.
 Result<Kernel> probe_kernel();
 
+// What the gate can go by on this kernel, one thing each.
+struct Capability {
+  std::string name;   // "fs-verity digests"
+  std::string lacks;  // what is missing for it; empty where nothing is
+};
+
+// In the order of enforcing: what nothing can be proven without comes first. Unreadable types count as lacking all.
+std::vector<Capability> capabilities();
+
 }  // namespace bpfgate::gate

@@ -18,10 +18,10 @@ constexpr const char* terms[] = {"_SYSTEMD_UNIT=bpfgated.service", "BPFGATE_KIND
                                  "BPFGATE_KIND=tainted"};
 
 constexpr const char* field_names[] = {
-    "BPFGATE_KIND",       "BPFGATE_REASON",       "BPFGATE_VERDICT",  "BPFGATE_RULE",
-    "BPFGATE_COMMAND",    "BPFGATE_PROGRAM_TYPE", "BPFGATE_MAP_TYPE", "BPFGATE_ATTACH_TYPE",
-    "BPFGATE_TARGET",     "BPFGATE_HELPERS",      "BPFGATE_KFUNCS",   "BPFGATE_KFUNC_COUNT",
-    "BPFGATE_EXECUTABLE", "BPFGATE_COMM",         "BPFGATE_PID",      "BPFGATE_UID"};
+    "BPFGATE_KIND",         "BPFGATE_REASON",      "BPFGATE_VERDICT",     "BPFGATE_RULE",        "BPFGATE_COMMAND",
+    "BPFGATE_PROGRAM_TYPE", "BPFGATE_MAP_TYPE",    "BPFGATE_ATTACH_TYPE", "BPFGATE_TARGET",      "BPFGATE_HELPERS",
+    "BPFGATE_KFUNCS",       "BPFGATE_KFUNC_COUNT", "BPFGATE_EXECUTABLE",  "BPFGATE_COMM",        "BPFGATE_PID",
+    "BPFGATE_UID",          "BPFGATE_DENIED",      "BPFGATE_GENERATION",  "BPFGATE_PRE_EXISTING"};
 
 struct Library {
   decltype(&sd_journal_open) open = nullptr;
@@ -128,9 +128,10 @@ std::optional<std::string> optional_in(const Fields& fields, const char* name) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
-std::optional<uint32_t> number_in(const Fields& fields, const char* name) {
+template <class Number>
+std::optional<Number> number_in(const Fields& fields, const char* name) {
   std::string text = text_in(fields, name);
-  uint32_t number = 0;
+  Number number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
@@ -153,9 +154,9 @@ std::vector<std::string> list_in(const Fields& fields, const char* name) {
 gate::Event event_from(const Fields& fields) {
   gate::Event event;
   event.kind = text_in(fields, "BPFGATE_KIND");
-  event.tgid = number_in(fields, "BPFGATE_PID").value_or(0);
+  event.tgid = number_in<uint32_t>(fields, "BPFGATE_PID").value_or(0);
   event.pid = event.tgid;
-  event.uid = number_in(fields, "BPFGATE_UID").value_or(0);
+  event.uid = number_in<uint32_t>(fields, "BPFGATE_UID").value_or(0);
   event.comm = text_in(fields, "BPFGATE_COMM");
   event.executable = text_in(fields, "BPFGATE_EXECUTABLE");
   event.command = optional_in(fields, "BPFGATE_COMMAND");
@@ -165,10 +166,14 @@ gate::Event event_from(const Fields& fields) {
   event.target = optional_in(fields, "BPFGATE_TARGET");
   event.helpers = list_in(fields, "BPFGATE_HELPERS");
   event.kfuncs = list_in(fields, "BPFGATE_KFUNCS");
-  event.kfunc_count = number_in(fields, "BPFGATE_KFUNC_COUNT").value_or(static_cast<uint32_t>(event.kfuncs.size()));
+  event.kfunc_count =
+      number_in<uint32_t>(fields, "BPFGATE_KFUNC_COUNT").value_or(static_cast<uint32_t>(event.kfuncs.size()));
+  event.denied = optional_in(fields, "BPFGATE_DENIED");
   event.verdict = text_in(fields, "BPFGATE_VERDICT");
   event.reason = text_in(fields, "BPFGATE_REASON");
   event.rule = text_in(fields, "BPFGATE_RULE");
+  event.generation = number_in<uint64_t>(fields, "BPFGATE_GENERATION").value_or(0);
+  event.pre_existing = text_in(fields, "BPFGATE_PRE_EXISTING") == "1";
   return event;
 }
 

@@ -88,7 +88,9 @@ std::optional<Time> moment_from(const std::string& text) {
   auto fraction = take_fraction(rest);
   auto offset = offset_from(rest);
   if (!fraction || !offset) return std::nullopt;
-  return std::chrono::system_clock::from_time_t(::timegm(&parts)) - *offset + *fraction;
+  Time moment = std::chrono::system_clock::from_time_t(::timegm(&parts)) - *offset + *fraction;
+  if (moment < Time{}) return std::nullopt;  // 1970, but east of Greenwich
+  return moment;
 }
 
 }  // namespace

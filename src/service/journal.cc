@@ -3,6 +3,7 @@
 
 // The fields below name no line of this file.
 #define SD_JOURNAL_SUPPRESS_LOCATION
+#include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 
@@ -21,6 +22,7 @@ constexpr Id reason_ids[] = {
     {"signature", "b07170ab6d6752cdabd64ccb6af9934f"},
     {"listed-ima-digest", "097c980ca597469e86aa6f88efdb04ab"},
     {"ima-signature", "e5fc4d43b23242759e5b1620fcac2421"},
+    {"volume", "cafa403ceed248f09b961f5dbdb01a97"},
     {"not-sealed", "05dc838cb6ef58a781199eca0b96212d"},
     {"no-signature", "9c0467d68bef567fa26ddfb3a3c740bf"},
     {"signature-too-large", "b7409e16452452589bbe99144935718e"},
@@ -28,6 +30,9 @@ constexpr Id reason_ids[] = {
     {"signature-untrusted", "909aff6b772d56e187c8f45892bdf1a5"},
     {"signature-mismatch", "111529ecb2c452b583975c2df4443616"},
     {"digest-unknown", "5c11a652143b544db232090329c7a8fb"},
+    {"volume-untrusted", "4b95dd890fd94508b0bef4261f0f51e2"},
+    {"volume-replaced", "e8bf2f2811c74a3fad7ec95613d295af"},
+    {"volume-unchecked", "f8a5804bb86e41b084f0bfc9a0b864b8"},
     {"busy", "053a34eba8f95affab40655b03fd7a7d"},
     {"fault", "06125e0243b8585ea37b50a1002aee70"},
     {"not-a-loader", "b47a6bc23c005bcbb4c14ec8f1df7241"},
@@ -51,6 +56,7 @@ constexpr Id reason_ids[] = {
     {"taint-made-writable", "a18f45f99b0352c4894f7bd9ae51167a"},
     {"taint-traced", "e4f79865c3885facadf42cb73a46a6ea"},
     {"taint-exe-replaced", "d5fa38f31cf05a8dacb4df5cda920a06"},
+    {"taint-volume", "6ccaa57ce306427793443ed4c287e9d2"},
     {"guarded-map", "8e5d6d56225452faa014e4236d843c54"},
     {"guarded-program", "9a194cd126bc5df5a63a5cf1c24eea97"},
     {"guarded-link", "b86f329cce385d618d139e15b6a3eb96"},
@@ -94,20 +100,41 @@ std::string_view message_id(std::string_view reason) {
   return {};
 }
 
+std::vector<std::string> fields_of(const gate::Event& event) {
+  std::vector<std::string> fields = {
+      "MESSAGE=" + gate::sentence(event),
+      "PRIORITY=" + std::to_string(priority_of(event)),
+      "BPFGATE_KIND=" + event.kind,
+      "BPFGATE_REASON=" + event.reason,
+      "BPFGATE_VERDICT=" + event.verdict,
+      "BPFGATE_RULE=" + event.rule,
+      "BPFGATE_COMMAND=" + event.command.value_or(""),
+      "BPFGATE_PROGRAM_TYPE=" + event.program_type.value_or(""),
+      "BPFGATE_MAP_TYPE=" + event.map_type.value_or(""),
+      "BPFGATE_ATTACH_TYPE=" + event.attach_type.value_or(""),
+      "BPFGATE_TARGET=" + event.target.value_or(""),
+      "BPFGATE_HELPERS=" + joined(event.helpers),
+      "BPFGATE_KFUNCS=" + joined(event.kfuncs),
+      "BPFGATE_KFUNC_COUNT=" + std::to_string(event.kfunc_count),
+      "BPFGATE_DENIED=" + event.denied.value_or(""),
+      "BPFGATE_EXECUTABLE=" + event.executable,
+      "BPFGATE_COMM=" + event.comm,
+      "BPFGATE_PID=" + std::to_string(event.tgid),
+      "BPFGATE_UID=" + std::to_string(event.uid),
+      "BPFGATE_GENERATION=" + std::to_string(event.generation),
+      "BPFGATE_PRE_EXISTING=" + std::string(event.pre_existing ? "1" : "0"),
+  };
+  std::string_view id = message_id(event.reason);
+  if (!id.empty()) fields.push_back("MESSAGE_ID=" + std::string(id));
+  return fields;
+}
+
 void log(const gate::Event& event) {
-  std::string id(message_id(event.reason));
-  sd_journal_send(
-      "MESSAGE=%s", gate::sentence(event).c_str(), "PRIORITY=%i", priority_of(event), "BPFGATE_KIND=%s",
-      event.kind.c_str(), "BPFGATE_REASON=%s", event.reason.c_str(), "BPFGATE_VERDICT=%s", event.verdict.c_str(),
-      "BPFGATE_RULE=%s", event.rule.c_str(), "BPFGATE_COMMAND=%s", event.command.value_or("").c_str(),
-      "BPFGATE_PROGRAM_TYPE=%s", event.program_type.value_or("").c_str(), "BPFGATE_MAP_TYPE=%s",
-      event.map_type.value_or("").c_str(), "BPFGATE_ATTACH_TYPE=%s", event.attach_type.value_or("").c_str(),
-      "BPFGATE_TARGET=%s", event.target.value_or("").c_str(), "BPFGATE_HELPERS=%s", joined(event.helpers).c_str(),
-      "BPFGATE_KFUNCS=%s", joined(event.kfuncs).c_str(), "BPFGATE_KFUNC_COUNT=%u", event.kfunc_count,
-      "BPFGATE_DENIED=%s", event.denied.value_or("").c_str(), "BPFGATE_EXECUTABLE=%s", event.executable.c_str(),
-      "BPFGATE_COMM=%s", event.comm.c_str(), "BPFGATE_PID=%u", event.tgid, "BPFGATE_UID=%u", event.uid,
-      "BPFGATE_GENERATION=%llu", static_cast<unsigned long long>(event.generation),
-      id.empty() ? nullptr : "MESSAGE_ID=%s", id.c_str(), nullptr);
+  std::vector<std::string> fields = fields_of(event);
+  std::vector<iovec> parts;
+  parts.reserve(fields.size());
+  for (std::string& field : fields) parts.push_back({field.data(), field.size()});
+  sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }
 
 void log(Notice notice, const std::string& text) {

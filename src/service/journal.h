@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gate/events.h"
 
@@ -14,6 +15,9 @@ enum class Notice { Started, Restarted, PinsLost, PinsBack, Released, MetricsLos
 
 // 128 bits in hex, the same in every version; empty for a reason that this build does not know.
 std::string_view message_id(std::string_view reason);
+
+// What is sent about an event, each "NAME=value": src/learn/journal.cc reads it again.
+std::vector<std::string> fields_of(const gate::Event& event);
 
 // The journal being away loses the entry, and nothing else.
 void log(const gate::Event& event);

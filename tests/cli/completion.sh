@@ -29,6 +29,9 @@ for shell in bash zsh fish; do
   offers "$shell" 'bpfgate sign --key _' '<files>'
   offers "$shell" 'bpfgate sign --output-dir _' '<directories>'
   offers "$shell" 'bpfgate gate load --pin-directory _' '<directories>'
+  offers "$shell" 'bpfgate events --kind _' refused would-refuse tainted
+  offers "$shell" 'bpfgate events --reason guarded-ma' guarded-map
+  offers "$shell" 'bpfgate events --command map_cr' map_create
   offers "$shell" 'bpfgate sign -j _'
   offers "$shell" 'bpfgate seal _' '<files>'
   offers "$shell" 'bpfgate seal one _' '<files>'

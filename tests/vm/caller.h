@@ -9,7 +9,7 @@
 namespace bpfgate::vm {
 
 // 0, or the errno. The kernel's own objections are others than EPERM, which is the gate's: the process has all
-// capabilities.
+// capabilities. In another user namespace it has none that count, and EPERM may be either's.
 int perform(const manifest::Call& call, const btf* types);
 
 // Takes the identity of the caller, and keeps its capabilities. False where that cannot be done.

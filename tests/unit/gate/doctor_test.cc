@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
+#include <map>
 
 #include "temporary_directory.h"
 
@@ -83,4 +84,41 @@ TEST_CASE("values that are not the good ones are weak") {
   CHECK(host.find("lockdown").state == "none");
   host.put("proc/sys/kernel/kexec_load_disabled", "0");
   CHECK(host.find("kexec").health == Health::Weak);
+}
+
+namespace {
+
+// What is said of a policy: (state, whether it is good), by what it is about.
+std::map<std::string, std::pair<std::string, bool>> findings_on(const manifest::Manifest& manifest) {
+  std::map<std::string, std::pair<std::string, bool>> found;
+  for (const gate::Finding& finding : gate::examine_policy(manifest)) {
+    CHECK((finding.health == Health::Good) == finding.remedy.empty());
+    found[finding.what] = {finding.state, finding.health == Health::Good};
+  }
+  return found;
+}
+
+manifest::Manifest policy_with(const std::string& more) {
+  std::string text = R"({"bpfgate": 1, "name": "hosts", "sequence": 1, "mode": "enforce")" + more + "}";
+  return manifest::parse(text, "hosts.json", {}).value();
+}
+
+}  // namespace
+
+TEST_CASE("a policy that weakens nothing locks out who is not proven") {
+  auto found = findings_on(policy_with(""));
+  CHECK(found["default grant"] == std::pair<std::string, bool>{"none", true});
+  CHECK(found["IMA evidence"].second);
+  CHECK(found["grants with a JIT"] == std::pair<std::string, bool>{"none", true});
+  // This test's program, which no file system has sealed.
+  CHECK_FALSE(found["lock-out"].second);
+  CHECK(found["lock-out"].first.starts_with("this program "));
+}
+
+TEST_CASE("what weakens a policy is said") {
+  auto found = findings_on(policy_with(R"(, "default": {"grant": "full"}, "evidence": {"ima": true},
+      "grants": {"a": {"commands": "any", "jit": true}, "b": {"commands": "any"}, "c": {"commands": "any", "jit": true}})"));
+  CHECK(found["default grant"] == std::pair<std::string, bool>{"full", false});
+  CHECK_FALSE(found["IMA evidence"].second);
+  CHECK(found["grants with a JIT"] == std::pair<std::string, bool>{"a, c", false});
 }

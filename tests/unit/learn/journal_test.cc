@@ -18,7 +18,10 @@ TEST_CASE("an entry is an event again") {
                                   {"BPFGATE_EXECUTABLE", "/usr/bin/bpftrace"},
                                   {"BPFGATE_COMM", "bpftrace"},
                                   {"BPFGATE_PID", "42"},
-                                  {"BPFGATE_UID", "1000"}});
+                                  {"BPFGATE_UID", "1000"},
+                                  {"BPFGATE_DENIED", "probe_write_user"},
+                                  {"BPFGATE_GENERATION", "4294967297"},
+                                  {"BPFGATE_PRE_EXISTING", "1"}});
   CHECK(event.kind == "would-refuse");
   CHECK(event.reason == "not-sealed");
   CHECK(event.command == "prog_load");
@@ -31,6 +34,9 @@ TEST_CASE("an entry is an event again") {
   CHECK(event.executable == "/usr/bin/bpftrace");
   CHECK(event.tgid == 42);
   CHECK(event.uid == 1000);
+  CHECK(event.denied == "probe_write_user");
+  CHECK(event.generation == 4294967297);
+  CHECK(event.pre_existing);
 }
 
 TEST_CASE("an entry may lack anything") {

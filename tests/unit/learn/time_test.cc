@@ -50,6 +50,7 @@ TEST_CASE("what is no time") {
                            "2026-03-01T25:00:00Z",
                            "9999-03-01T12:00:00Z",
                            "1066-03-01T12:00:00Z",
+                           "1970-01-01T00:00:00+01:00",
                            "2026-03-01T12:00:00Z "}) {
     INFO(text);
     CHECK(time_from(text, {}).error().kind == ErrorKind::Usage);

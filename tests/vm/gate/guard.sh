@@ -219,6 +219,9 @@ for reason in map program link pin mount key sysctl hook; do
   expect_output " refused guarded-$reason " "guarded-$reason is reported" cat events.txt
 done
 
+expect_output " refused guarded-sysctl .* rule=: it reached for a sysctl" "and names no grant, for none would allow it" cat events.txt
+expect_output " refused guarded-map .* comm=loader .* rule=full: .*, which grant \"full\" does not allow" "a loader's grant is named" cat events.txt
+
 # --- A move of the mount by the old system call names its source by a string only, which no hook can follow.
 mkdir -p "$work/elsewhere"
 ./unsigned move-mount-by-name /sys/fs/bpf "$work/elsewhere" || fail "the mount was not moved: what follows shows nothing"

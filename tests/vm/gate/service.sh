@@ -80,6 +80,11 @@ expect_status 1 "no gate: it says so" bpfgated
 expect_output 'no gate is loaded' "no gate: it says what to do" bpfgated
 load_gate enforce.json
 expect_status 1 "an unsigned bpfgated is refused" /opt/bpfgate/bin/bpfgated
+refuses
+expect_output "^[^ ]* refused not-sealed prog_get_next_id .* what everybody has, grant \"none\", does not allow it" \
+  "without a service events are asked of the kernel, by what they are about" \
+  bpfgate events --kind refused --command prog_get_next_id --executable "$work/un*" --uid 0
+[ "$(grep -c . output)" = 1 ] && pass "and nothing else is shown" || fail "more is shown: $(cat output)"
 expect_status 0 "sealing" bpfgate gate seal --manifest enforce.json
 expect_status 0 "systemd starts it" systemctl start bpfgated.socket bpfgated.service
 expect "it is ready" systemctl is-active bpfgated.service
@@ -94,10 +99,38 @@ refuses || fail "an unsigned program is not refused"
 in_journal() { journal "MESSAGE_ID=$1" | grep -q "$2"; }
 not_sealed=$(sed -n 's/.*{"not-sealed", "\([0-9a-f]*\)"}.*/\1/p' /opt/bpfgate/journal.cc)
 expect "a refusal is in the journal" in_journal "$not_sealed" '"BPFGATE_COMMAND":"prog_get_next_id"'
+# With the words of the catalogue, its fields filled in.
+mkdir -p /usr/lib/systemd/catalog
+cp /opt/bpfgate/units/bpfgate.catalog /usr/lib/systemd/catalog/
+expect_status 0 "systemd reads the catalogue" journalctl --update-catalog
+expect_output "bpf\(2\) refused: the executable is not sealed" "the journal explains it" \
+  journalctl -q -b -x "MESSAGE_ID=$not_sealed" BPFGATE_COMM=unsigned
+grep -q 'sign it (bpfgate sign), seal it (bpfgate seal)' output && pass "and says what to do" || fail "it says $(cat output)"
 expect "with its executable" in_journal "$not_sealed" "\"BPFGATE_EXECUTABLE\":\"$work/unsigned\""
 expect_output "^bpfgate: $work/unsigned: not sealed" "learn reads the journal" bpfgate learn --journal --since -1h -o draft.json
+expect_output "^[^ ]* refused not-sealed prog_get_next_id .* exe=$work/unsigned " "events reads the journal" \
+  bpfgate events --journal --since -1h --comm unsigned --rule none
+expect_status 0 "and leaves out what is not asked for" bpfgate events --journal --comm unsigned --reason guarded-map
+[ -s output ] && fail "it shows $(cat output)"
 counts() { [ "$(ask 'answer["reasons"].get("not-sealed", 0)')" -ge 1 ] && [ "$(ask 'answer["counters"]["refused"]')" -ge 1 ]; }
 expect "and in its counters" counts
+
+# --- A flood hides nothing: the journal drops what comes too fast, but not of this unit.
+mkdir -p /run/systemd/journald.conf.d
+printf '[Journal]\nRateLimitIntervalSec=10min\nRateLimitBurst=3\n' >/run/systemd/journald.conf.d/limit.conf
+systemctl restart systemd-journald || die "journald"
+refused_calls() { journal "MESSAGE_ID=$not_sealed" BPFGATE_COMM=unsigned | wc -l; }
+before=$(refused_calls)
+for _ in $(seq 60); do ./unsigned call 2>/dev/null; done
+all_there() { [ "$(refused_calls)" = $((before + 60)) ]; }
+expect "each of 60 refusals is in the journal" all_there
+printf '[Service]\nType=oneshot\nExecStart=/usr/bin/seq 60\n' >/run/systemd/system/flood.service
+systemctl daemon-reload
+systemctl start flood || fail "another unit"
+[ "$(journal _SYSTEMD_UNIT=flood.service | wc -l)" -lt 60 ] && pass "of another unit's messages some are dropped" ||
+  fail "the journal drops nothing, so this shows nothing"
+rm /run/systemd/journald.conf.d/limit.conf
+systemctl restart systemd-journald || die "journald"
 
 # --- Metrics.
 for line in 'bpfgate_gate_loaded 1' 'bpfgate_gate_complete 1' 'bpfgate_gate_sealed 1' 'bpfgate_gate_mode{mode="enforce"} 1' \

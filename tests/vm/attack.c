@@ -128,6 +128,8 @@ static int verb_attach_to_program(char** arguments) {
 
 static int verb_link_by_id(char** arguments) { return reached(by_id(BPF_LINK_GET_FD_BY_ID, arguments[0], 0)); }
 
+static int verb_open_pin(char** arguments) { return reached(by_path(arguments[0], 0)); }
+
 /* No hook sees a link being got from its pin; but what can be done with it then? The kernel's answer, not the gate's.
  */
 static int verb_detach_link(char** arguments) {
@@ -463,6 +465,7 @@ static const struct {
     {"mount-over", 1, verb_mount_over},
     {"move-mount", 2, verb_move_mount},
     {"move-mount-by-name", 2, verb_move_mount_by_name},
+    {"open-pin", 1, verb_open_pin},
     {"pin-map", 1, verb_pin_map},
     {"program-by-id", 1, verb_program_by_id},
     {"remount", 1, verb_remount},

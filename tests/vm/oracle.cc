@@ -375,6 +375,9 @@ void take_argument(const std::string& key, const std::string& value, Call& call,
   if (key == "map_type") call.map_type = number(manifest::kMapTypes, value);
   if (key == "attach_type") call.attach_type = number(manifest::kAttachTypes, value);
   if (key == "helper") call.helpers.push_back(number(manifest::kHelpers, value));
+  // Numbers that have no name.
+  if (key == "attach_number") call.attach_type = static_cast<uint32_t>(std::stoul(value, nullptr, 0));
+  if (key == "helper_number") call.helpers.push_back(static_cast<uint32_t>(std::stoul(value, nullptr, 0)));
   if (key == "kfunc") call.kfuncs.push_back(value);
   if (key == "module") call.module_kfuncs = true;
   if (key == "function") call.target = Target{TargetKind::Function, value};

@@ -73,6 +73,8 @@ because 'attach-type-not-granted prog_load tracing trace_fentry'
 may_not "a link of a type that is not listed" link_create attach_type=xdp
 may_not "attaching by a type that is not listed" prog_attach attach_type=cgroup_inet_ingress
 may_not "a raw tracepoint by name" raw_tracepoint_open attach_type=trace_raw_tp
+may_not "an attach type that no kernel has" link_create attach_number=0xffffffff
+may_not "a program that replaces another's function" prog_load program_type=ext
 may_not "the attach type 0, where it is one" prog_load program_type=cgroup_skb attach_type=cgroup_inet_ingress
 
 under '"commands": "any", "helpers": {"deny": ["probe_write_user"], "deny_kfuncs": ["bpf_task_from_pid"]}'
@@ -83,6 +85,8 @@ because 'helper-not-granted prog_load kprobe probe_write_user'
 may_not "a kfunc that is denied" prog_load program_type=kprobe kfunc=bpf_task_release kfunc=bpf_task_from_pid
 because 'kfunc-not-granted prog_load kprobe bpf_task_from_pid'
 may_not "a module's kfunc under a rule" prog_load program_type=kprobe module=1
+# What libbpf puts in the place of a call that the kernel has not, and never reaches.
+may "a number that is no helper's" prog_load program_type=kprobe helper_number=195896080
 # Behind more instructions than are read at once.
 many=()
 for ((i = 0; i < 100; i++)); do many+=(helper=probe_read_kernel); done
@@ -106,6 +110,9 @@ because 'target-not-granted prog_load tracing trace_fentry tcp_connect'
 may_not "a tracepoint that is not listed" prog_load program_type=tracing attach_type=trace_raw_tp tracepoint=sys_enter
 may_not "a hook that is not listed" prog_load program_type=lsm attach_type=lsm_mac hook=socket_connect
 may_not "a program that does not say to what" prog_load program_type=kprobe
+under '"commands": "any", "attach_to": {"functions": ["*"]}'
+may "any function" prog_load program_type=tracing attach_type=trace_fentry function=vfs_read
+may_not "hooks are no functions" prog_load program_type=lsm attach_type=lsm_mac hook=file_open
 under '"commands": "any", "attach_to": {"functions": ["no_such_function_*"]}, "map_types": ["rhash"]'
 grep -q '/grants/it/attach_to/functions: nothing in this kernel is called no_such_function' warnings &&
   pass "what the kernel has not is a warning" || fail "no warning: $(cat warnings)"

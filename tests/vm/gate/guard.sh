@@ -57,6 +57,7 @@ decoy_of() {
   command=${command//@ring_id/$(id_in map decoys.env)}
   command=${command//@mount_point/$other}
   command=${command//@pin/$decoy/link}
+  command=${command//@marks/$decoy/program}
   command=${command//@empty/$other/directory}
   command=${command//@directory/$decoy}
   command=${command//@fs/$other}
@@ -71,6 +72,7 @@ gate_of() {
   command=${command//@ring_id/$(id_in ring gate.env)}
   command=${command//@mount_point//sys}
   command=${command//@pin/$pins/links/gate_bpf*}
+  command=${command//@marks/$pins/gate_marks}
   command=${command//@empty/$pins/links}
   command=${command//@directory/$pins}
   command=${command//@fs//sys/fs/bpf}
@@ -87,6 +89,8 @@ attack "a program attached to a program" "./loader attach-to-program @program_id
 attack "descriptor of a link by its id" "./loader link-by-id @link_id"
 attack "a pin unlinked" "./unsigned unlink @pin"
 attack "a pin unlinked by a loader" "./loader unlink @pin"
+attack "the program that reads marks got from its pin" "./loader open-pin @marks"
+attack "the pin of the program that reads marks unlinked" "./unsigned unlink @marks"
 attack "a pin renamed" "./unsigned rename @pin /sys/fs/bpf/moved"
 attack "a directory of pins renamed" "./unsigned rename @directory /sys/fs/bpf/moved"
 attack "a directory of pins removed" "./unsigned rmdir @empty"

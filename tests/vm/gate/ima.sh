@@ -74,6 +74,12 @@ explain_agrees on.json
 bpfgate events --json >events.json
 grep -q 'signature-mismatch' events.json && pass "the event says that the signature is of other content" || fail "no mismatch in the events"
 
+# Whoever has it open for writing may change it after it was hashed.
+exec {writer}>>listed
+expect_status 1 "open for writing" ./listed call
+exec {writer}>&-
+expect_status 0 "closed again" ./listed call
+
 # Content that changes is judged anew at the next exec.
 printf x >>signed
 expect_status 1 "changed after it was judged" ./signed call

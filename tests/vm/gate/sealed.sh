@@ -174,5 +174,7 @@ echo garbage >/var/lib/bpfgate/test.sequence
 expect_status 1 "with a number that cannot be read nothing is loaded" bpfgate gate load --manifest newest.json
 echo 9 >/var/lib/bpfgate/test.sequence
 expect_status 0 "one with the same number is loaded" bpfgate gate load --manifest newest.json
+expect_status 1 "nor does an older one seal" bpfgate gate seal --manifest enforce.json
+expect_output '"sealed": false' "and the gate is as before" bpfgate gate status --json
 expect_status 0 "and unloaded: nothing has sealed it" bpfgate gate unload
 finish

@@ -516,7 +516,8 @@ static __noinline int judge_once(struct file *file, struct gate_workspace *works
 		return 0;
 	if (measure(file, message, policy, judgement) && !is_listed(workspace, judgement))
 		judge_signature(file, workspace, policy, judgement);
-	if (judgement->verdict == GATE_VERDICT_NO_EVIDENCE || judgement->verdict == GATE_VERDICT_LIBRARY)
+	if (follow_volumes &&
+	    (judgement->verdict == GATE_VERDICT_NO_EVIDENCE || judgement->verdict == GATE_VERDICT_LIBRARY))
 		judge_volume(file, workspace, policy, judgement);
 	return 0;
 }

@@ -53,6 +53,12 @@ struct dm_verity___gate {
 };
 #pragma clang attribute pop
 
+/*
+ * Set before load, where devices can be followed. Without it nothing below is reached, whose types may not be there:
+ * the kernel removes code behind a constant before it looks at it.
+ */
+const volatile bool follow_volumes = false;
+
 struct gate_device {
 	__u64 table; /* address of the dm_table that the root hash is of */
 	__u32 is_signed; /* the kernel has verified a signature of the root hash */

@@ -50,6 +50,7 @@ Result<uint32_t> initial_network() {
 Result<> configure(gate_skeleton& skeleton, const Kernel& kernel, const LoadOptions& options) {
   TRY_ASSIGN(skeleton.rodata->initial_network, initial_network());
   skeleton.rodata->keep_verdicts = kernel.has_post_xattr_hooks;
+  skeleton.rodata->follow_volumes = kernel.has_volumes;
   if (options.scratch_slots != 0) skeleton.rodata->scratch_slots = options.scratch_slots;
   if (options.scratch_steps != 0) skeleton.rodata->scratch_steps = options.scratch_steps;
   Bytes hash = build_hash();

@@ -373,7 +373,8 @@ int BPF_PROG(gate_load, struct bpf_prog *prog, union bpf_attr *attr, struct bpf_
 	__u64 program = 0;
 
 	bpf_get_func_arg(ctx, 0, &program);
-	return decide_on_load(program, attr, kernel, ret);
+	/* As in gate_bpf: of a bool only the lowest bits are the caller's to say. */
+	return decide_on_load(program, attr, READ_ONCE(ctx[3]) & 1, ret);
 }
 
 /* Before 6.15. */

@@ -71,7 +71,7 @@ struct gate_judgement {
 	__u32 reason;     /* enum gate_reason */
 	__u32 flags; /* GATE_GRANT_*, of any of the loader's grants */
 	__u32 reserved;
-	__u64 volumes; /* not 0 where a volume is what proves the file: see depends_on_volumes() in mark.bpf.h */
+	__u64 volumes; /* not 0 where a volume is what proves the file: see depend_on_volumes() in mark.bpf.h */
 };
 
 static __always_inline void conclude(struct gate_judgement *judgement, __u32 verdict, __u32 reason)

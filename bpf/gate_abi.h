@@ -94,7 +94,7 @@ enum gate_reason {
 	GATE_REASON_SIGNATURE_MISMATCH = 21,  /* a trusted signer's, but not of this file */
 	GATE_REASON_DIGEST_UNKNOWN = 22,	 /* a digest algorithm the gate does not know */
 	GATE_REASON_VOLUME_UNTRUSTED = 24,	   /* is on a dm-verity volume that the policy does not trust */
-	GATE_REASON_VOLUME_REPLACED = 25,	  /* whose device has had another table since it was opened */
+	GATE_REASON_VOLUME_REPLACED = 25,	  /* whose device has had another table, or was writable */
 	GATE_REASON_VOLUME_UNCHECKED = 26,	   /* of which not every block is verified each time */
 	/* could not be judged */
 	GATE_REASON_BUSY = 32,  /* no scratch buffer was free */

@@ -47,6 +47,8 @@
 #define FS_VERITY_HASH_ALG_SHA512 2
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630 /* include/uapi/linux/magic.h */
 #define TMPFS_MAGIC 0x01021994
+#define BLK_OPEN_WRITE 2 /* include/linux/blkdev.h */
+#define GD_READ_ONLY 1
 #define FS_REQUIRES_DEV 1 /* include/linux/fs.h */
 #define SYSCALL_BPF_X86_64 321
 #define SYSCALL_BPF_ARM64 280

@@ -20,6 +20,7 @@ extern struct inode *bpf_real_data_inode(struct file *file) __ksym __weak;
 struct gendisk___gate {
 	struct block_device *part0;
 	void *private_data;
+	unsigned long state;
 };
 
 struct block_device___gate {
@@ -60,11 +61,15 @@ struct dm_verity___gate {
 const volatile bool follow_volumes = false;
 
 struct gate_device {
-	__u64 table; /* address of the dm_table that the root hash is of */
+	/* What the root hash was stated of, by address. Three, because one alone may be given away again. */
+	__u64 table; /* dm_table */
+	__u64 target; /* dm_verity */
+	__u64 digest;
 	__u32 is_signed; /* the kernel has verified a signature of the root hash */
 	struct gate_digest root_hash; /* FS_VERITY_HASH_ALG_*; size 0 where there is none that could be trusted */
 	__u32 is_checked; /* every block is, each time it is read */
-	__u32 is_replaced; /* has had another table: what is in the caches may be of that one. For good. */
+	/* What is in the caches may be of another table, or written by somebody. For good. */
+	__u32 is_replaced;
 };
 
 /*
@@ -90,7 +95,7 @@ struct {
  * see GATE_REASON_TAINT_VOLUME.
  */
 __u64 replacements = 0;
-/* A replacement could not be remembered: no device is to be trusted any more. */
+/* Something that ends the trust in a device could not be remembered: none is to be trusted any more. */
 __u32 lost_replacement = 0;
 
 /* Where the content of a file comes from. */
@@ -132,13 +137,26 @@ static __always_inline struct mapped_device___gate *mapped_device_of(__u64 devic
 	return (struct mapped_device___gate *)BPF_CORE_READ(bdev, bd_disk, private_data);
 }
 
+/* Where the device's table is now; all zero where there is none. */
+static __always_inline void read_table(__u64 device, struct gate_device *now)
+{
+	struct mapped_device___gate *md = mapped_device_of(device);
+	struct dm_table___gate *table = BPF_CORE_READ(md, map);
+	struct dm_verity___gate *verity = (struct dm_verity___gate *)BPF_CORE_READ(table, targets, private);
+
+	now->table = (__u64)table;
+	now->target = (__u64)verity;
+	now->digest = (__u64)BPF_CORE_READ(verity, root_digest);
+}
+
 /* Still the table that the kernel has spoken of, whatever was missed. */
 static __always_inline bool is_unchanged(__u64 device, const struct gate_device *known)
 {
-	struct mapped_device___gate *md = mapped_device_of(device);
+	struct gate_device now = {};
 
-	return !READ_ONCE(lost_replacement) && !READ_ONCE(known->is_replaced) &&
-	       (__u64)BPF_CORE_READ(md, map) == known->table;
+	read_table(device, &now);
+	return !READ_ONCE(lost_replacement) && !READ_ONCE(known->is_replaced) && now.table == known->table &&
+	       now.target == known->target && now.digest == known->digest;
 }
 
 #endif

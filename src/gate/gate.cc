@@ -160,10 +160,14 @@ Result<> check_is_complete(const PinnedGate& gate) {
 
 // Writes the policy into the idle bank and makes it the active one. With `state`, its number is remembered there
 // before: once it is known that nothing is wrong with the manifest itself.
-Result<> apply(const manifest::Manifest& manifest, const PolicyMaps& maps, const fs::path* state) {
+Result<> apply(const manifest::Manifest& manifest, const PinnedGate& gate, const fs::path* state) {
+  const PolicyMaps maps = gate.policy_maps();
+  TRY_ASSIGN(std::vector<std::string> attached, gate.attached());
+  TRY(check_follows_volumes(manifest, attached));
   TRY_ASSIGN(uint64_t generation, active_generation(maps));
   TRY_ASSIGN(std::vector<keyring::Serial> outdated, keyrings_of(maps, generation));
   TRY_ASSIGN(Policy policy, compile(manifest));
+  TRY(announce_volumes(manifest));
   if (state != nullptr) TRY(record_sequence(*state, manifest));
   TRY(write_bank(maps, policy, generation + 1, policy.header.mode));
   TRY(activate(maps, generation + 1));
@@ -301,14 +305,11 @@ Result<> update(const Order& order, const Places& places) {
   TRY(gate.lock());
   TRY_ASSIGN(Seal seal, gate.seal());
   TRY(check_order(order, gate));
-  TRY_ASSIGN(std::vector<std::string> attached, gate.attached());
-  TRY(check_follows_volumes(order.manifest, attached));
-  TRY(announce_volumes(order.manifest));
   if (seal != Seal::Unsealed) {
     TRY(check_stays_manageable(order.manifest));
     TRY(check_not_rolled_back(places.state, order.manifest));
   }
-  return apply(order.manifest, gate.policy_maps(), seal == Seal::Unsealed ? nullptr : &places.state);
+  return apply(order.manifest, gate, seal == Seal::Unsealed ? nullptr : &places.state);
 }
 
 Result<std::optional<Status>> status(const fs::path& pin_directory) {
@@ -338,7 +339,7 @@ Result<> seal(const manifest::Manifest& manifest, const Places& places, bool for
   TRY(gate.set_seal(GATE_SEALED));
   // Half of it would be worse than none: a policy that others may have written, under a seal.
   auto done = check_sealed(gate, force);
-  if (done) done = apply(manifest, gate.policy_maps(), &places.state);
+  if (done) done = apply(manifest, gate, &places.state);
   if (done) return {};
   TRY(gate.set_seal(GATE_UNSEALED));
   return done;

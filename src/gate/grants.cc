@@ -223,6 +223,10 @@ Result<std::vector<std::string>> unknown_names(const manifest::Manifest& manifes
     unknown.emplace_back(manifest.volumes.empty()
                              ? "/evidence/signed_volumes: no volume is trusted: dm_verity is not loaded"
                              : "/volumes: none is trusted: dm_verity is not loaded");
+  if (manifest.evidence.signed_volumes && is_keyring_open())
+    unknown.emplace_back(
+        "/evidence/signed_volumes: dm_verity was loaded with keyring_unsealed=1: whose signatures count is for whoever "
+        "fills the keyring .dm-verity and closes it");
   if (has_programs && !types.has_member("bpf_prog_aux", "sig"))
     unknown.emplace_back(
         "/signers: this kernel does not tell whose signature of a program it has verified, as Linux 7.2 does: grants "

@@ -33,8 +33,9 @@ inline constexpr const char* marks_program = "gate_marks";
 
 // Those of bpf/volume.bpf.c, which are attached all together, or where there is no dm_verity not at all. What takes
 // trust away comes before what gives it.
-inline constexpr std::array<const char*, 4> volume_programs = {"volume_replaced", "volume_born", "volume_gone",
-                                                               "volume_announced"};
+inline constexpr std::array<const char*, 7> volume_programs = {
+    "volume_replaced", "volume_was_replaced", "volume_opened",   "volume_resumed",
+    "volume_born",     "volume_gone",         "volume_announced"};
 
 // A map as the kernel names it, and the size of its values in bytes.
 struct MapName {

@@ -82,8 +82,10 @@ Result<> survey_process(const fs::path& process, int pid, const evidence::Trust&
 
 Result<std::optional<std::string>> why_not_administrator(const manifest::Manifest& manifest) {
   TRY_ASSIGN(OfflineTrust offline, offline_trust(manifest));
-  // What IMA will say next time is not certain enough to seal by.
+  // What IMA will say next time is not certain enough to seal by, nor that root gives no volume another table.
   offline.trust.ima = false;
+  offline.trust.volumes.clear();
+  offline.trust.signed_volumes = false;
   return why_locked_out_itself(manifest, offline.trust);
 }
 

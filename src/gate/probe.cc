@@ -96,6 +96,8 @@ bool can_follow_volumes(const KernelTypes& types) {
   return types.arity("bpf_lsm_bdev_setintegrity") == 4 && types.arity("bpf_lsm_bdev_free_security") == 1 &&
          types.arity("bpf_lsm_bdev_alloc_security") == 1 &&
          types.module_has("dm_mod", "dm_swap_table", BTF_KIND_FUNC) &&
+         types.module_has("dm_mod", "dm_blk_open", BTF_KIND_FUNC) &&
+         types.module_has("dm_verity", "verity_preresume", BTF_KIND_FUNC) &&
          types.module_has("dm_verity", "dm_verity", BTF_KIND_STRUCT);
 }
 

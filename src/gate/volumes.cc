@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/io.h"
 #include "gate/links.h"
 #include "gate/probe.h"
 #include "volume/volume.h"
@@ -19,6 +20,11 @@ bool is_listed(const manifest::Manifest& manifest, const std::string& root_hash)
 
 bool trusts_volumes(const manifest::Manifest& manifest) {
   return !manifest.volumes.empty() || manifest.evidence.signed_volumes;
+}
+
+bool is_keyring_open() {
+  auto state = read_text_file("/sys/module/dm_verity/parameters/keyring_unsealed", 16);
+  return state && state->starts_with('Y');
 }
 
 Result<> announce_volumes(const manifest::Manifest& manifest) {

@@ -13,6 +13,9 @@ namespace bpfgate::gate {
 // Whether the policy trusts volumes at all.
 bool trusts_volumes(const manifest::Manifest& manifest);
 
+// Whether dm_verity takes keys from user space (its parameter keyring_unsealed, Linux 7.0).
+bool is_keyring_open();
+
 // Resumes the active devices that the policy trusts, so that the kernel tells the gate's programs of them.
 Result<> announce_volumes(const manifest::Manifest& manifest);
 

@@ -29,14 +29,8 @@ Result<bool> is_to_be_announced(const NamedDevice& device, const Filter& is_want
   TRY_ASSIGN(std::optional<std::string> parameters, verity_parameters(device.device));
   if (!parameters) return false;
   TRY_ASSIGN(Volume volume, parse_table(*parameters));
-  return is_wanted(volume);
-}
-
-// Whatever comes of the first, the second is tried: a device that stays suspended stops who reads from it.
-Result<> resume_once_more(const NamedDevice& device) {
-  auto suspended = suspend(device);
-  TRY(resume(device));
-  return suspended;
+  if (!is_wanted(volume)) return false;
+  return is_at_rest(device.device);
 }
 
 }  // namespace
@@ -48,7 +42,7 @@ Result<std::vector<std::string>> announce(const Filter& is_wanted) {
     TRY_ASSIGN(bool is_due, is_to_be_announced(device, is_wanted));
     if (!is_due) continue;
     TRY_ASSIGN(LockedMemory memory, LockedMemory::lock());
-    TRY(resume_once_more(device));
+    TRY(suspend_and_resume(device.device));
     announced.push_back(device.name);
   }
   return announced;

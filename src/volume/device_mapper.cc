@@ -4,6 +4,7 @@
 #include <libdevmapper.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <memory>
 
@@ -32,16 +33,30 @@ Failure failure(const dm_task& task, const std::string& what) {
   return fail_errno("device mapper: " + what, code != 0 ? code : EIO);
 }
 
-Result<> order(int kind, const NamedDevice& device, const char* what) {
+Result<Task> prepare(int kind, Device device, const char* what) {
   TRY_ASSIGN(Task task, make_task(kind, what));
-  bool is_set = dm_task_set_name(task.get(), device.name.c_str()) != 0;
-  is_set = is_set && dm_task_skip_lockfs(task.get()) != 0 && dm_task_no_flush(task.get()) != 0;
-  if (!is_set) return failure(*task, std::string(what) + " " + device.name);
-  // The device keeps its name: udev has nothing to do.
-  dm_udev_set_sync_support(0);
-  if (dm_task_run(task.get()) == 0) return failure(*task, std::string(what) + " " + device.name);
-  return {};
+  bool is_set = dm_task_set_major(task.get(), static_cast<int>(device.major)) != 0 &&
+                dm_task_set_minor(task.get(), static_cast<int>(device.minor)) != 0 &&
+                dm_task_skip_lockfs(task.get()) != 0 && dm_task_no_flush(task.get()) != 0;
+  if (!is_set) return failure(*task, what);
+  return task;
 }
+
+// Whoever is stopped or killed between the two leaves a device behind that nobody can read from.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+  ~NoSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_ = {};
+};
 
 }  // namespace
 
@@ -77,7 +92,27 @@ Result<std::optional<std::string>> verity_parameters(Device device) {
   return std::string(parameters);
 }
 
-Result<> suspend(const NamedDevice& device) { return order(DM_DEVICE_SUSPEND, device, "suspend"); }
-Result<> resume(const NamedDevice& device) { return order(DM_DEVICE_RESUME, device, "resume"); }
+Result<bool> is_at_rest(Device device) {
+  TRY_ASSIGN(Task task, prepare(DM_DEVICE_INFO, device, "info"));
+  if (dm_task_run(task.get()) == 0) return failure(*task, "info");
+  dm_info info = {};
+  if (dm_task_get_info(task.get(), &info) == 0) return failure(*task, "info");
+  return info.exists != 0 && info.suspended == 0 && info.inactive_table == 0;
+}
+
+Result<> suspend_and_resume(Device device) {
+  std::string name = std::to_string(device.major) + ":" + std::to_string(device.minor);
+  TRY_ASSIGN(Task suspend, prepare(DM_DEVICE_SUSPEND, device, "suspend"));
+  TRY_ASSIGN(Task resume, prepare(DM_DEVICE_RESUME, device, "resume"));
+  // The device keeps its name: udev has nothing to do.
+  dm_udev_set_sync_support(0);
+  NoSignals no_signals;
+  bool is_suspended = dm_task_run(suspend.get()) != 0;
+  bool is_resumed = dm_task_run(resume.get()) != 0;
+  if (!is_suspended && dm_task_get_errno(suspend.get()) == ENXIO) return {};  // has gone
+  if (!is_suspended) return failure(*suspend, "suspend " + name);
+  if (!is_resumed) return failure(*resume, "resume " + name);
+  return {};
+}
 
 }  // namespace bpfgate::volume

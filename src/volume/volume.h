@@ -37,7 +37,8 @@ Result<std::optional<Position>> find(int fd);
 
 // Suspends and resumes each active verity device that `is_wanted`: so the kernel tells its modules about the root hash
 // once more, those that were loaded later too. Nothing is read from these devices meanwhile; this program's own memory
-// is locked for that time. Returns the names of the devices.
+// is locked for that time. Devices that are suspended already, or have a table in waiting, are passed over. Returns the
+// names of the others.
 using Filter = std::function<bool(const Volume&)>;
 Result<std::vector<std::string>> announce(const Filter& is_wanted);
 

@@ -175,6 +175,19 @@ umount in-ext4 && dmsetup remove in-ext4
 open_volume in-ext4
 expect_status 0 "opened as a volume, it is" ./in-ext4/bin/loader call
 
+# Before its first table is in force a device can be opened for writing, and mapped.
+close_volume in-ext4
+dmsetup create in-ext4 --notable && dmsetup mknodes in-ext4
+dmsetup load --readonly in-ext4 --table "0 $length verity 1 $data $hash_device 4096 4096 $((length / 8)) 1 sha256 $(root_hash in-ext4) $salt" ||
+  die "dmsetup load"
+exec {writable}<>/dev/mapper/in-ext4 || die "the device cannot be opened for writing"
+dmsetup resume in-ext4
+exec {writable}>&-
+mount -o ro /dev/mapper/in-ext4 in-ext4 || die "mount"
+expect_status 1 "a volume whose device was opened for writing first" ./in-ext4/bin/loader call
+umount in-ext4 && dmsetup remove in-ext4
+open_volume in-ext4
+
 # What is on the disk below changes: verity does not let it through.
 close_volume in-ext4
 python3 - <<'PYTHON'
@@ -259,4 +272,6 @@ PYTHON
 else
   pass "this kernel has no keyring for root hashes that can be filled"
 fi
+# dm_verity anew, with a keyring of one's own: not while the gate is there.
+rmmod dm_verity 2>rmmod.log && fail "dm_verity was unloaded" || pass "dm_verity stays: $(cat rmmod.log)"
 finish

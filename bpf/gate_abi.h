@@ -175,7 +175,7 @@ struct gate_about {
 #define GATE_POLICY_IMA 1U
 /* dm-verity volumes are trusted where the kernel has verified a signature of their root hash. */
 #define GATE_POLICY_SIGNED_VOLUMES 2U
-/* Some grant has GATE_GRANT_SIGNED: for its sake more is found out about each call. */
+/* There is a signer of programs: for grants with GATE_GRANT_SIGNED more is found out about each call. */
 #define GATE_POLICY_SIGNED 4U
 
 /* One per bank, in map `policies`. */

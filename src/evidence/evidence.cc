@@ -4,7 +4,9 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <functional>
+#include <span>
 
 #include "base/io.h"
 
@@ -63,23 +65,45 @@ void weigh(Conclusion& so_far, SignatureCheck finding, const TrustedSigner& sign
     so_far = refused(Reason::SignatureUntrusted);
 }
 
+using Signers = std::vector<TrustedSigner>::const_iterator;
+
+Signers end_of_keyring(Signers first, Signers end) {
+  if (first->keyring == 0) return first + 1;
+  return std::find_if(first, end, [&](const TrustedSigner& signer) { return signer.keyring != first->keyring; });
+}
+
+// Whose signature it is, or null.
+const TrustedSigner* try_keyring(std::span<const TrustedSigner> keyring, ByteView signature, ByteView message,
+                                 Conclusion& so_far) {
+  const TrustedSigner* good = nullptr;
+  for (const TrustedSigner& signer : keyring) {
+    SignatureCheck finding = crypto::check_detached(signature, message, *signer.certificate);
+    weigh(so_far, finding, signer);
+    if (finding == SignatureCheck::Mismatch) return nullptr;
+    if (finding == SignatureCheck::Valid && good == nullptr) good = &signer;
+  }
+  return good;
+}
+
 // A mismatch does not end the search: a renewed certificate may have its predecessor's issuer and serial number.
 Conclusion judge_signature(ByteView signature, const Digest& digest, const Trust& trust) {
   if (signature.empty()) return refused(Reason::SignatureMalformed);
   if (trust.signers.empty()) return refused(Reason::SignatureUntrusted);
   const Bytes message = signed_message(digest);
   Conclusion so_far = refused(Reason::SignatureMalformed);
-  for (const TrustedSigner& signer : trust.signers) {
-    SignatureCheck finding = crypto::check_detached(signature, message, *signer.certificate);
-    if (finding == SignatureCheck::Valid)
-      return accepted(signer.role, signed_reason(digest), signer.name, signer.grants);
-    weigh(so_far, finding, signer);
+  for (auto first = trust.signers.begin(), last = first; first != trust.signers.end(); first = last) {
+    last = end_of_keyring(first, trust.signers.end());
+    if (const TrustedSigner* signer = try_keyring({first, last}, signature, message, so_far))
+      return accepted(signer->role, signed_reason(digest), signer->name, signer->grants);
   }
   return so_far;
 }
 
-// The order is the gate's: a listed digest needs no signature, so none is read for it.
+// The order is the gate's: what is revoked is nothing else any more, and a listed digest needs no signature, so none is
+// read for it.
 Result<Conclusion> judge(const Digest& digest, const SignatureReader& read_signature, const Trust& trust) {
+  if (std::ranges::find(trust.revoked, digest) != trust.revoked.end())
+    return refused(Reason::Revoked, to_string(digest));
   if (const TrustedDigest* listed = find_listed(digest, trust))
     return accepted(listed->role, listed_reason(digest), to_string(digest), listed->grants);
   TRY_ASSIGN(std::optional<Bytes> signature, read_signature());
@@ -183,6 +207,8 @@ std::string_view name_of(Reason reason) {
       return "signature-untrusted";
     case Reason::SignatureMismatch:
       return "signature-mismatch";
+    case Reason::Revoked:
+      return "revoked";
   }
   return "unknown";
 }

@@ -65,6 +65,9 @@ struct TrustedSigner {
   Role role = Role::Loader;
   const crypto::Certificate* certificate = nullptr;  // not owned
   std::vector<std::string> grants;
+  // Those of one number, beside each other, are in one keyring of the kernel, which refuses a signature that one of
+  // them has made of something else, whatever the others have signed. 0: in one of its own.
+  size_t keyring = 0;
 };
 
 struct TrustedDigest {
@@ -76,6 +79,7 @@ struct TrustedDigest {
 struct Trust {
   std::vector<TrustedSigner> signers;
   std::vector<TrustedDigest> digests;
+  std::vector<Digest> revoked;  // count no more, listed and signed or not
   // The policy lets IMA digests count, for files that are not sealed.
   bool ima = false;
   // What the host's IMA computes: ima_hash= on the kernel's command line. Digests of other algorithms it never sees.
@@ -95,6 +99,7 @@ enum class Reason {
   SignatureMalformed,
   SignatureUntrusted,  // by nobody the policy trusts
   SignatureMismatch,   // a trusted signer's, but not of this file
+  Revoked,             // the digest itself
 };
 
 std::string_view name_of(Verdict verdict);  // "loader", "library", "no-evidence"

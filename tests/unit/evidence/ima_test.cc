@@ -21,6 +21,7 @@ struct Fixture {
   Trust trust{
       .signers = {{"loaders", Role::Loader, &loader, {"full"}}, {"libraries", Role::Library, &library, {"ignored"}}},
       .digests = {},
+      .revoked = {},
       .ima = true};
 
   Fixture() { bench.write("file", "a loader\n"); }

@@ -192,6 +192,11 @@ static __always_inline bool is_listed(const struct gate_digest *digest, struct g
 	listed = bpf_map_lookup_elem(&digests, &key);
 	if (!listed)
 		return false;
+	/* Before any signature is looked at, and in place of a listing: both are in one map, under one key. */
+	if (listed->role == GATE_ROLE_REVOKED) {
+		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_REVOKED);
+		return true;
+	}
 	conclude_role(judgement, listed->role, listed->grants,
 		      is_ima(digest) ? GATE_REASON_LISTED_IMA_DIGEST : GATE_REASON_LISTED_DIGEST);
 	return true;
@@ -326,7 +331,7 @@ static __always_inline void verify_signature(struct gate_message *message, struc
 		message->digest.algorithm &= ~GATE_DIGEST_IMA;
 		verification.good = GATE_REASON_IMA_SIGNATURE;
 	}
-	bpf_loop(policy->signer_count, try_signer, &verification, 0);
+	bpf_loop(policy->keyring_count, try_signer, &verification, 0);
 	message->digest.algorithm = algorithm;
 }
 

@@ -45,6 +45,7 @@ constexpr Reason reasons[] = {
     {GATE_REASON_SIGNATURE_UNTRUSTED, "signature-untrusted", "nobody whom the policy trusts has signed its file"},
     {GATE_REASON_SIGNATURE_MISMATCH, "signature-mismatch", "the signature is not of this file"},
     {GATE_REASON_DIGEST_UNKNOWN, "digest-unknown", "its file is sealed with an unknown algorithm"},
+    {GATE_REASON_REVOKED, "revoked", "its file is revoked"},
     {GATE_REASON_BUSY, "busy", "no buffer was free to judge its file"},
     {GATE_REASON_FAULT, "fault", "its file could not be judged"},
     {GATE_REASON_NOT_A_LOADER, "not-a-loader", "its file is proven, but as a library"},

@@ -62,6 +62,7 @@ struct Status {
   manifest::Mode mode = manifest::Mode::Audit;
   uint32_t signers = 0;
   uint32_t digests = 0;
+  uint32_t revoked_digests = 0;
   Counters counters;
 };
 

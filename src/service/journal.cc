@@ -28,6 +28,7 @@ constexpr Id reason_ids[] = {
     {"signature-untrusted", "909aff6b772d56e187c8f45892bdf1a5"},
     {"signature-mismatch", "111529ecb2c452b583975c2df4443616"},
     {"digest-unknown", "5c11a652143b544db232090329c7a8fb"},
+    {"revoked", "98241338a4b7498492933eae0caca581"},
     {"busy", "053a34eba8f95affab40655b03fd7a7d"},
     {"fault", "06125e0243b8585ea37b50a1002aee70"},
     {"not-a-loader", "b47a6bc23c005bcbb4c14ec8f1df7241"},

@@ -67,6 +67,8 @@ class PassIndex {
  private:
   std::multimap<std::string, size_t> by_key_;
   std::multimap<unsigned long, size_t> by_subject_;
+  std::multimap<unsigned long, size_t> by_subject_alone_;  // those without a key identifier
+  std::multimap<std::string, size_t> by_key_id_;
 };
 
 // Where a PIN or pass phrase comes from. Never a value on the command line.

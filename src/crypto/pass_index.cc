@@ -34,6 +34,13 @@ unsigned long hash_of(const X509_NAME* name) {
   return is_good == 1 ? hash : 0;
 }
 
+// Empty where there is none.
+std::string text_of(const ASN1_OCTET_STRING* key_id) {
+  if (key_id == nullptr) return {};
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(key_id)),
+          static_cast<size_t>(ASN1_STRING_length(key_id))};
+}
+
 template <class Index, class Key>
 void append(const Index& index, const Key& key, std::vector<size_t>& places) {
   for (auto [it, end] = index.equal_range(key); it != end; ++it) places.push_back(it->second);
@@ -43,15 +50,29 @@ void append(const Index& index, const Key& key, std::vector<size_t>& places) {
 
 PassIndex::PassIndex(std::span<const Certificate> certificates) {
   for (size_t i = 0; i < certificates.size(); ++i) {
+    X509* certificate = certificates[i].get();
+    unsigned long subject = hash_of(X509_get_subject_name(certificate));
+    std::string key_id = text_of(X509_get0_subject_key_id(certificate));
     by_key_.emplace(number_of(certificates[i]), i);
-    by_subject_.emplace(hash_of(X509_get_subject_name(certificates[i].get())), i);
+    by_subject_.emplace(subject, i);
+    if (key_id.empty())
+      by_subject_alone_.emplace(subject, i);
+    else
+      by_key_id_.emplace(std::move(key_id), i);
   }
 }
 
 std::vector<size_t> PassIndex::candidates(const Certificate& certificate) const {
   std::vector<size_t> places;
   append(by_key_, number_of(certificate), places);
-  append(by_subject_, hash_of(X509_get_issuer_name(certificate.get())), places);
+  // Many may be of one name; one that names its issuer's key is issued by nobody who has another.
+  unsigned long issuer = hash_of(X509_get_issuer_name(certificate.get()));
+  if (std::string key_id = text_of(X509_get0_authority_key_id(certificate.get())); key_id.empty()) {
+    append(by_subject_, issuer, places);
+  } else {
+    append(by_subject_alone_, issuer, places);
+    append(by_key_id_, key_id, places);
+  }
   std::ranges::sort(places);
   auto repeated = std::ranges::unique(places);
   places.erase(repeated.begin(), repeated.end());

@@ -46,6 +46,7 @@ class Merger {
     for (const List& list : lists) TRY(add_list(root, file, "", list, drop_in, tree_));
     if (auto revoked = root.optional_member("revoked")) {
       TRY(check_revoked(*revoked));
+      if (!tree_.contains("revoked")) tree_["revoked"] = json::object();
       for (const List& list : revoked_lists)
         TRY(add_list(*revoked, file, "/revoked", list, drop_in["revoked"], tree_["revoked"]));
     }

@@ -122,6 +122,7 @@ TEST_CASE("a drop-in revokes what a lower layer trusts, and what others revoke t
   CHECK(manifest->digests.size() == 1);
   CHECK(manifest->revoked.digests.size() == 1);
   CHECK(manifest->revoked.certificates.size() == 1);
+  CHECK(layered(base, {{{"revoked", json::object()}}}));
   base["revoked"] = sample()["revoked"];
   manifest = layered(base, {{{"revoked", revoked}}});
   REQUIRE(manifest);

@@ -89,7 +89,7 @@ enum gate_reason {
 	GATE_REASON_SIGNATURE_UNTRUSTED = 20, /* by nobody the policy trusts */
 	GATE_REASON_SIGNATURE_MISMATCH = 21,  /* a trusted signer's, but not of this file */
 	GATE_REASON_DIGEST_UNKNOWN = 22,	 /* a digest algorithm the gate does not know */
-	GATE_REASON_REVOKED = 23,		 /* the policy says that this file counts no more */
+	GATE_REASON_REVOKED = 23,	  /* the policy says that this file counts no more */
 	/* could not be judged */
 	GATE_REASON_BUSY = 32,  /* no scratch buffer was free */
 	GATE_REASON_FAULT = 33, /* out of memory, or the policy changed under the judgement */
@@ -182,8 +182,8 @@ struct gate_policy {
 };
 
 /*
- * Map `signers`, index bank * GATE_MAX_KEYRINGS + i: signers with the same role and grants, for the kernel finds the one it
- * needs in a keyring by itself, and each keyring costs an attempt at every signature.
+ * Map `signers`, index bank * GATE_MAX_KEYRINGS + i: signers with the same role and grants, for the kernel finds the
+ * one it needs in a keyring by itself, and each keyring costs an attempt at every signature.
  */
 struct gate_signer {
 	__s32 keyring; /* serial of the keyring that holds their certificates */

@@ -37,7 +37,6 @@ apply() {
   policy "$@"
   update_gate "policy-$1.json"
 }
-keyrings() { grep -c 'keyring.*bpfgate:' /proc/keys; }
 declare -A asking
 start() { # NAME PROGRAM
   "./$2" keep-asking "$1.stop" >"$1.asked" 2>&1 & asking[$1]=$!
@@ -63,7 +62,7 @@ start forgotten forgotten
 apply 2 "" old new
 still_asking first "both trusted: a running loader of the old signer is not refused"
 expect_status 0 "both trusted: a loader of the old signer is allowed" ./loader call
-[ "$(keyrings)" = 3 ] && pass "both are in one keyring" || fail "keyrings: $(grep bpfgate: /proc/keys)"
+expect_keyrings 3 "both are in one keyring"
 
 sign_as new loader loader
 expect_status 0 "signed anew: allowed at once" ./loader call
@@ -95,8 +94,7 @@ expect_status 0 "revoked no longer: what it has signed is allowed" ./forgotten c
 
 # A successor with the old one's issuer and serial number cannot share its keyring.
 apply 16 "" old new twin
-[ "$(keyrings)" = 4 ] && pass "a successor of the same issuer and serial number has a keyring of its own" ||
-  fail "keyrings: $(grep bpfgate: /proc/keys)"
+expect_keyrings 4 "a successor of the same issuer and serial number has a keyring of its own"
 cp "$witness" renewed
 echo renewed >>renewed
 sign_as twin loader renewed

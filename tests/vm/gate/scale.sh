@@ -66,7 +66,7 @@ status=$(bpfgate gate status --json)
 for count in '"signers": 1000' '"digests": 100000' '"revoked_digests": 10000'; do
   [[ $status = *${count}[,[:space:]]* ]] && pass "status: $count" || fail "status: no $count in $status"
 done
-[ "$(grep -c 'keyring.*bpfgate:' /proc/keys)" = 4 ] && pass "they have four keyrings" || fail "keyrings: $(grep -c bpfgate: /proc/keys)"
+expect_keyrings 4 "they have four keyrings"
 
 check "signed by the last signer" allowed ./last call
 check "signed by the last signer, loading a program" allowed ./last load-program

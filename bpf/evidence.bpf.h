@@ -210,6 +210,11 @@ static __always_inline bool is_listed(struct gate_workspace *workspace, struct g
 
 	if (!listed)
 		return false;
+	/* Before any signature is looked at, and in place of a listing: both are in one map, under one key. */
+	if (listed->role == GATE_ROLE_REVOKED) {
+		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_REVOKED);
+		return true;
+	}
 	conclude_role(judgement, listed->role, listed->grants,
 		      is_ima(digest) ? GATE_REASON_LISTED_IMA_DIGEST : GATE_REASON_LISTED_DIGEST);
 	return true;
@@ -346,7 +351,7 @@ static __always_inline void verify_signature(struct gate_message *message, struc
 		message->digest.algorithm &= ~GATE_DIGEST_IMA;
 		verification.good = GATE_REASON_IMA_SIGNATURE;
 	}
-	bpf_loop(policy->signer_count, try_signer, &verification, 0);
+	bpf_loop(policy->keyring_count, try_signer, &verification, 0);
 	message->digest.algorithm = algorithm;
 }
 
@@ -516,7 +521,8 @@ static __noinline int judge_once(struct file *file, struct gate_workspace *works
 		return 0;
 	if (measure(file, message, policy, judgement) && !is_listed(workspace, judgement))
 		judge_signature(file, workspace, policy, judgement);
-	if (follow_volumes &&
+	/* What is revoked is so wherever it is. */
+	if (follow_volumes && judgement->reason != GATE_REASON_REVOKED &&
 	    (judgement->verdict == GATE_VERDICT_NO_EVIDENCE || judgement->verdict == GATE_VERDICT_LIBRARY))
 		judge_volume(file, workspace, policy, judgement);
 	return 0;

@@ -12,12 +12,12 @@
 #include <linux/types.h>
 #endif
 
-#define GATE_ABI_VERSION 4
+#define GATE_ABI_VERSION 5
 
 #define GATE_BANKS 2
-#define GATE_MAX_SIGNERS 32 /* per bank */
+#define GATE_MAX_KEYRINGS 64 /* per bank: for each role and set of grants, one with all its signers */
 #define GATE_MAX_GRANTS 64  /* per bank, and bits of a set of grants */
-#define GATE_MAX_DIGESTS 65536
+#define GATE_MAX_DIGESTS 110064 /* per bank: of files, revoked ones, and of volumes */
 #define GATE_NAME_SIZE 64	  /* names are NUL-terminated */
 #define GATE_PATH_SIZE 1024 /* of a path in an event, NUL included; a longer one is left out */
 #define GATE_MAX_SIGNATURE 16384
@@ -52,6 +52,7 @@ enum gate_role {
 	GATE_ROLE_LOADER = 1,
 	GATE_ROLE_LIBRARY = 2,
 	GATE_ROLE_PROGRAM = 3, /* of BPF programs, which the kernel verifies; proves no file */
+	GATE_ROLE_REVOKED = 4, /* of a digest: proves that the file is none, whatever else it has */
 };
 
 /* What a process is to the gate. */
@@ -93,6 +94,7 @@ enum gate_reason {
 	GATE_REASON_SIGNATURE_UNTRUSTED = 20, /* by nobody the policy trusts */
 	GATE_REASON_SIGNATURE_MISMATCH = 21,  /* a trusted signer's, but not of this file */
 	GATE_REASON_DIGEST_UNKNOWN = 22,	 /* a digest algorithm the gate does not know */
+	GATE_REASON_REVOKED = 23,	  /* the policy says that this file counts no more */
 	GATE_REASON_VOLUME_UNTRUSTED = 24,	   /* is on a dm-verity volume that the policy does not trust */
 	GATE_REASON_VOLUME_REPLACED = 25,	  /* whose device has had another table, or was writable */
 	GATE_REASON_VOLUME_UNCHECKED = 26,	   /* of which not every block is verified each time */
@@ -184,21 +186,26 @@ struct gate_policy {
 	__u64 sequence; /* of the manifest */
 	__u64 default_grants; /* what processes without a mark may do: bit N is grant N of the bank */
 	__u32 mode;	    /* enum gate_mode */
-	__u32 signer_count;
+	__u32 signer_count; /* that the manifest names and does not revoke; of code */
 	__u32 grant_count;
 	__u32 digest_count;
 	__u32 authority_count;
 	__u32 flags; /* GATE_POLICY_* */
 	__u8 hash[GATE_HASH_SIZE]; /* SHA-256 of the manifest's canonical text */
 	char name[GATE_NAME_SIZE];
+	__u32 keyring_count;
+	__u32 revoked_count; /* digests; not among digest_count */
 };
 
-/* Map `signers`, index bank * GATE_MAX_SIGNERS + i. */
+/*
+ * Map `signers`, index bank * GATE_MAX_KEYRINGS + i: signers with the same role and grants, for the kernel finds the
+ * one it needs in a keyring by itself, and each keyring costs an attempt at every signature.
+ */
 struct gate_signer {
-	__s32 keyring; /* serial of the keyring that holds this signer's certificate */
+	__s32 keyring; /* serial of the keyring that holds their certificates */
 	__u32 role;    /* enum gate_role */
 	__u64 grants;  /* for loaders: bit N is grant N of the bank */
-	char name[GATE_NAME_SIZE];
+	char name[GATE_NAME_SIZE]; /* of the first of them */
 };
 
 /* Reaches the gate's own objects. */
@@ -370,7 +377,7 @@ struct gate_event {
 #endif
 GATE_ASSERT_SIZE(gate_digest, 68);
 GATE_ASSERT_SIZE(gate_about, 40);
-GATE_ASSERT_SIZE(gate_policy, 144);
+GATE_ASSERT_SIZE(gate_policy, 152);
 GATE_ASSERT_SIZE(gate_signer, 80);
 GATE_ASSERT_SIZE(gate_grant, 288);
 GATE_ASSERT_SIZE(gate_cgroup, 520);

@@ -22,7 +22,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, GATE_BANKS *GATE_MAX_SIGNERS);
+	__uint(max_entries, GATE_BANKS *GATE_MAX_KEYRINGS);
 	__type(key, __u32);
 	__type(value, struct gate_signer);
 } signers SEC(".maps");
@@ -118,9 +118,9 @@ static __always_inline __u32 first_of(__u64 set)
 
 static __always_inline struct gate_signer *signer_of(__u64 generation, __u32 signer)
 {
-	__u32 index = bank_of(generation) * GATE_MAX_SIGNERS + signer;
+	__u32 index = bank_of(generation) * GATE_MAX_KEYRINGS + signer;
 
-	if (signer >= GATE_MAX_SIGNERS)
+	if (signer >= GATE_MAX_KEYRINGS)
 		return NULL;
 	return bpf_map_lookup_elem(&signers, &index);
 }

@@ -165,7 +165,7 @@ static __noinline __u64 signers_of(__u64 program, __u64 generation)
 
 	if (!policy || search.keyring <= 0)
 		return 0;
-	bpf_loop(policy->signer_count, try_program_signer, &search, 0);
+	bpf_loop(policy->keyring_count, try_program_signer, &search, 0);
 	return search.found && is_gate_keyring(search.keyring) ? search.found : 0;
 }
 

@@ -32,6 +32,7 @@ Json json_of(const gate::Status& status) {
             {"signers", status.signers},
             {"authorities", status.authorities},
             {"digests", status.digests},
+            {"revoked_digests", status.revoked_digests},
             {"program_keyrings", status.program_keyrings}}},
           {"build", {{"hash", status.build}, {"same", status.same_build}}},
           {"hooks", {{"pinned", status.pinned_hooks}, {"missing", status.missing_hooks}}},
@@ -44,9 +45,9 @@ void print_gate(const gate::Status& status) {
   for (const std::string& hook : status.missing_hooks) std::printf("  missing %s\n", hook.c_str());
   std::printf("mode      %s, %s\n", std::string(manifest::name_of(status.mode)).c_str(),
               status.sealed ? "sealed" : "not sealed");
-  std::printf("policy    %s, sequence %llu, %u signers of code, %u of manifests, %u digests\n",
+  std::printf("policy    %s, sequence %llu, %u signers of code, %u of manifests, %u digests, %u revoked\n",
               status.policy_name.c_str(), static_cast<unsigned long long>(status.sequence), status.signers,
-              status.authorities, status.digests);
+              status.authorities, status.digests, status.revoked_digests);
   std::printf("  sha256 %s, generation %llu\n", status.policy_hash.c_str(),
               static_cast<unsigned long long>(status.generation));
   for (const auto& [name, serial] : status.program_keyrings)

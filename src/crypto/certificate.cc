@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
 
 #include "base/io.h"
 #include "crypto/chain.h"
@@ -74,6 +77,23 @@ bool Certificate::can_pass_for(const Certificate& other) const {
   const EVP_PKEY* others = X509_get0_pubkey(other.certificate_.get());
   if (own == nullptr || others == nullptr) return false;
   return EVP_PKEY_eq(own, others) == 1 || is_issued_by(certificate_.get(), other.certificate_.get());
+}
+
+std::vector<Bytes> Certificate::kernel_ids() const {
+  unsigned char* serial = nullptr;
+  int size = i2d_ASN1_INTEGER(X509_get0_serialNumber(certificate_.get()), &serial);
+  Bytes name(serial, serial + std::max(size, 0));
+  OPENSSL_free(serial);
+  const unsigned char* issuer = nullptr;
+  size_t issuer_size = 0;
+  if (X509_NAME_get0_der(X509_get_issuer_name(certificate_.get()), &issuer, &issuer_size) == 1)
+    name.insert(name.end(), issuer, issuer + issuer_size);
+  std::vector<Bytes> ids{std::move(name)};
+  if (const ASN1_OCTET_STRING* key_id = X509_get0_subject_key_id(certificate_.get())) {
+    const unsigned char* first = ASN1_STRING_get0_data(key_id);
+    ids.emplace_back(first, first + ASN1_STRING_length(key_id));
+  }
+  return ids;
 }
 
 Result<> Certificate::check_kernel_can_verify() const {

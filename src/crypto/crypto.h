@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -43,11 +46,29 @@ class Certificate {
   // different roles: they have the same key, and the signer's name is not under the signature; or `other` has signed
   // this one, which may then be put beside the signature for the kernel to follow.
   [[nodiscard]] bool can_pass_for(const Certificate& other) const;
+  // What the kernel finds a certificate in a keyring by: issuer with serial number, and the subject's key identifier
+  // where it has one. Of two in one keyring that share any it finds either, and looks no further.
+  [[nodiscard]] std::vector<Bytes> kernel_ids() const;
   [[nodiscard]] x509_st* get() const { return certificate_.get(); }
 
  private:
   explicit Certificate(x509_st* certificate) : certificate_(certificate) {}
   std::unique_ptr<x509_st, CertificateDeleter> certificate_;
+};
+
+// Whom certificates can pass for, among many, without asking about every pair.
+class PassIndex {
+ public:
+  explicit PassIndex(std::span<const Certificate> certificates);
+  // The places, ascending, of those that `certificate` may be able to pass for: all of which can_pass_for() says that
+  // it can, itself included, and a few others.
+  [[nodiscard]] std::vector<size_t> candidates(const Certificate& certificate) const;
+
+ private:
+  std::multimap<std::string, size_t> by_key_;
+  std::multimap<unsigned long, size_t> by_subject_;
+  std::multimap<unsigned long, size_t> by_subject_alone_;  // those without a key identifier
+  std::multimap<std::string, size_t> by_key_id_;
 };
 
 // Where a PIN or pass phrase comes from. Never a value on the command line.

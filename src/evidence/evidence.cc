@@ -4,7 +4,9 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <functional>
+#include <span>
 
 #include "base/io.h"
 
@@ -63,23 +65,45 @@ void weigh(Conclusion& so_far, SignatureCheck finding, const TrustedSigner& sign
     so_far = refused(Reason::SignatureUntrusted);
 }
 
+using Signers = std::vector<TrustedSigner>::const_iterator;
+
+Signers end_of_keyring(Signers first, Signers end) {
+  if (first->keyring == 0) return first + 1;
+  return std::find_if(first, end, [&](const TrustedSigner& signer) { return signer.keyring != first->keyring; });
+}
+
+// Whose signature it is, or null.
+const TrustedSigner* try_keyring(std::span<const TrustedSigner> keyring, ByteView signature, ByteView message,
+                                 Conclusion& so_far) {
+  const TrustedSigner* good = nullptr;
+  for (const TrustedSigner& signer : keyring) {
+    SignatureCheck finding = crypto::check_detached(signature, message, *signer.certificate);
+    weigh(so_far, finding, signer);
+    if (finding == SignatureCheck::Mismatch) return nullptr;
+    if (finding == SignatureCheck::Valid && good == nullptr) good = &signer;
+  }
+  return good;
+}
+
 // A mismatch does not end the search: a renewed certificate may have its predecessor's issuer and serial number.
 Conclusion judge_signature(ByteView signature, const Digest& digest, const Trust& trust) {
   if (signature.empty()) return refused(Reason::SignatureMalformed);
   if (trust.signers.empty()) return refused(Reason::SignatureUntrusted);
   const Bytes message = signed_message(digest);
   Conclusion so_far = refused(Reason::SignatureMalformed);
-  for (const TrustedSigner& signer : trust.signers) {
-    SignatureCheck finding = crypto::check_detached(signature, message, *signer.certificate);
-    if (finding == SignatureCheck::Valid)
-      return accepted(signer.role, signed_reason(digest), signer.name, signer.grants);
-    weigh(so_far, finding, signer);
+  for (auto first = trust.signers.begin(), last = first; first != trust.signers.end(); first = last) {
+    last = end_of_keyring(first, trust.signers.end());
+    if (const TrustedSigner* signer = try_keyring({first, last}, signature, message, so_far))
+      return accepted(signer->role, signed_reason(digest), signer->name, signer->grants);
   }
   return so_far;
 }
 
-// The order is the gate's: a listed digest needs no signature, so none is read for it.
+// The order is the gate's: what is revoked is nothing else any more, and a listed digest needs no signature, so none is
+// read for it.
 Result<Conclusion> judge(const Digest& digest, const SignatureReader& read_signature, const Trust& trust) {
+  if (std::ranges::find(trust.revoked, digest) != trust.revoked.end())
+    return refused(Reason::Revoked, to_string(digest));
   if (const TrustedDigest* listed = find_listed(digest, trust))
     return accepted(listed->role, listed_reason(digest), to_string(digest), listed->grants);
   TRY_ASSIGN(std::optional<Bytes> signature, read_signature());
@@ -127,8 +151,10 @@ void conclude_trusted(const TrustedVolume* trusted, const volume::Position& posi
 
 void judge_position(const volume::Position& position, const Trust& trust, Conclusion& conclusion) {
   const TrustedVolume* trusted = find_trusted(position.volume, trust);
+  bool is_revoked =
+      std::ranges::find(trust.revoked_root_hashes, position.volume.root_hash) != trust.revoked_root_hashes.end();
   bool is_trusted = trusted != nullptr || (trust.signed_volumes && position.volume.is_signed);
-  if (position.volume.is_checked && position.volume.is_known && is_trusted)
+  if (position.volume.is_checked && position.volume.is_known && is_trusted && !is_revoked)
     conclude_trusted(trusted, position, conclusion);
   else if (conclusion.reason == Reason::NotSealed)
     conclusion = refused(position.volume.is_checked ? Reason::VolumeUntrusted : Reason::VolumeUnchecked);
@@ -137,7 +163,7 @@ void judge_position(const volume::Position& position, const Trust& trust, Conclu
 // Only a policy with volumes has the device mapper asked, which answers nobody but root.
 Result<> judge_volume(int fd, const Trust& trust, Conclusion& conclusion) {
   if (trust.volumes.empty() && !trust.signed_volumes) return {};
-  if (conclusion.verdict == Verdict::Loader) return {};
+  if (conclusion.verdict == Verdict::Loader || conclusion.reason == Reason::Revoked) return {};
   TRY_ASSIGN(std::optional<volume::Position> position, volume::find(fd));
   if (!position) return {};
   judge_position(*position, trust, conclusion);
@@ -225,6 +251,8 @@ std::string_view name_of(Reason reason) {
       return "volume-untrusted";
     case Reason::VolumeUnchecked:
       return "volume-unchecked";
+    case Reason::Revoked:
+      return "revoked";
   }
   return "unknown";
 }

@@ -67,6 +67,9 @@ struct TrustedSigner {
   Role role = Role::Loader;
   const crypto::Certificate* certificate = nullptr;  // not owned
   std::vector<std::string> grants;
+  // Those of one number, beside each other, are in one keyring of the kernel, which refuses a signature that one of
+  // them has made of something else, whatever the others have signed. 0: in one of its own.
+  size_t keyring = 0;
 };
 
 struct TrustedDigest {
@@ -84,10 +87,12 @@ struct TrustedVolume {
 
 struct Trust {
   std::vector<TrustedSigner> signers;
-  std::vector<TrustedDigest> digests;
-  std::vector<TrustedVolume> volumes;
+  std::vector<TrustedDigest> digests = {};
+  std::vector<TrustedVolume> volumes = {};
   // Volumes whose root hash has a signature that the kernel has verified are trusted as well.
   bool signed_volumes = false;
+  std::vector<Digest> revoked = {};                   // count no more, listed and signed or not
+  std::vector<std::string> revoked_root_hashes = {};  // "sha256:HEX"; nor do their volumes
   // The policy lets IMA digests count, for files that are not sealed.
   bool ima = false;
   // What the host's IMA computes: ima_hash= on the kernel's command line. Digests of other algorithms it never sees.
@@ -110,6 +115,7 @@ enum class Reason {
   SignatureMismatch,   // a trusted signer's, but not of this file
   VolumeUntrusted,     // is on a volume, but on none that the policy trusts
   VolumeUnchecked,     // on one of which not every block is verified each time
+  Revoked,             // the digest itself
 };
 
 std::string_view name_of(Verdict verdict);  // "loader", "library", "no-evidence"

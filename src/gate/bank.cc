@@ -3,8 +3,9 @@
 
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <cstring>
-#include <optional>
+#include <iterator>
 
 namespace bpfgate::gate {
 namespace {
@@ -24,28 +25,42 @@ Result<Value> get(int map, const char* name, const Key& key) {
   return value;
 }
 
-// Keys are collected first: deleting while walking a hash map makes the walk start over.
-template <class Key>
-Result<std::vector<Key>> keys_of(int map, const char* name, uint32_t bank) {
-  std::vector<Key> keys;
-  std::optional<Key> previous;
-  for (;;) {
-    Key key = {};
-    if (bpf_map_get_next_key(map, previous ? &*previous : nullptr, &key) != 0) {
-      if (errno == ENOENT) return keys;
-      return fail_errno(std::string("walk map ") + name);
-    }
-    if (key.bank == bank) keys.push_back(key);
-    previous = key;
-  }
+// A call for each of 100,000 records would be as many questions to the gate, and lines in the log of a host that audits
+// bpf(2).
+template <class Key, class Value>
+Result<> put_all(int map, const char* name, const std::vector<Key>& keys, const std::vector<Value>& values) {
+  auto count = static_cast<uint32_t>(keys.size());
+  if (count != 0 && bpf_map_update_batch(map, keys.data(), values.data(), &count, nullptr) != 0)
+    return fail_errno(std::string("write map ") + name);
+  return {};
 }
 
-template <class Key>
-Result<> clear(int map, const char* name, uint32_t bank) {
-  TRY_ASSIGN(std::vector<Key> keys, keys_of<Key>(map, name, bank));
-  for (const Key& key : keys) {
-    if (bpf_map_delete_elem(map, &key) != 0 && errno != ENOENT) return fail_errno(std::string("clear map ") + name);
+template <class Key, class Value>
+Result<std::vector<Key>> keys_of(int map, const char* name, uint32_t bank) {
+  constexpr uint32_t batch = 4096;  // more than a bucket can hold, which is the least that is handed out at once
+  std::vector<Key> keys, found(batch);
+  std::vector<Value> values(batch);
+  uint32_t place = 0;
+  for (bool is_first = true, is_last = false; !is_last; is_first = false) {
+    uint32_t count = batch;
+    if (bpf_map_lookup_batch(map, is_first ? nullptr : &place, &place, found.data(), values.data(), &count, nullptr) !=
+        0) {
+      if (errno != ENOENT) return fail_errno(std::string("walk map ") + name);
+      is_last = true;
+    }
+    std::copy_if(found.begin(), found.begin() + count, std::back_inserter(keys),
+                 [bank](const Key& key) { return key.bank == bank; });
   }
+  return keys;
+}
+
+// Keys are collected first: a walk goes by the places in the map, which deleting changes.
+template <class Key, class Value>
+Result<> clear(int map, const char* name, uint32_t bank) {
+  TRY_ASSIGN(std::vector<Key> keys, (keys_of<Key, Value>(map, name, bank)));
+  auto count = static_cast<uint32_t>(keys.size());
+  if (count != 0 && bpf_map_delete_batch(map, keys.data(), &count, nullptr) != 0)
+    return fail_errno(std::string("clear map ") + name);
   return {};
 }
 
@@ -54,34 +69,40 @@ Result<> write_grants(const PolicyMaps& maps, const GrantRecords& records, uint3
     TRY(put(maps.grants, "grants", bank * GATE_MAX_GRANTS + i, records.grants[i]));
   for (const auto& [index, cgroup] : records.cgroups)
     TRY(put(maps.cgroups, "cgroups", bank * GATE_MAX_GRANTS * GATE_MAX_CGROUPS + index, cgroup));
-  for (gate_function function : records.functions) {
-    function.bank = bank;
-    TRY(put(maps.functions, "functions", function, uint32_t{1}));
+  std::vector<gate_function> functions = records.functions;
+  for (gate_function& function : functions) function.bank = bank;
+  return put_all(maps.functions, "functions", functions, std::vector<uint32_t>(functions.size(), 1));
+}
+
+Result<> write_digests(const PolicyMaps& maps, const Policy& policy, uint32_t bank) {
+  std::vector<gate_digest_key> keys;
+  std::vector<gate_listed_digest> values;
+  for (const auto& [digest, listed] : policy.digests) {
+    keys.push_back({bank, digest});
+    values.push_back(listed);
   }
-  return {};
+  return put_all(maps.digests, "digests", keys, values);
 }
 
 Result<> write_records(const PolicyMaps& maps, const Policy& policy, uint32_t bank) {
   for (uint32_t i = 0; i < policy.signers.size(); ++i)
-    TRY(put(maps.signers, "signers", bank * GATE_MAX_SIGNERS + i, policy.signers[i]));
+    TRY(put(maps.signers, "signers", bank * GATE_MAX_KEYRINGS + i, policy.signers[i]));
   TRY(write_grants(maps, policy.grants, bank));
   for (uint32_t i = 0; i < policy.authorities.size(); ++i)
     TRY(put(maps.authorities, "authorities", bank * GATE_MAX_AUTHORITIES + i, policy.authorities[i]));
-  for (const auto& [digest, listed] : policy.digests)
-    TRY(put(maps.digests, "digests", gate_digest_key{bank, digest}, listed));
   for (auto [loader, grants] : policy.volume_loaders) {
     loader.bank = bank;
     TRY(put(maps.volume_loaders, "volume_loaders", loader, grants));
   }
-  return {};
+  return write_digests(maps, policy, bank);
 }
 
 Result<std::vector<gate_signer>> signers_of(const PolicyMaps& maps, uint64_t generation) {
   TRY_ASSIGN(gate_policy header, policy_of(maps, generation));
   std::vector<gate_signer> signers;
-  for (uint32_t i = 0; i < header.signer_count && i < GATE_MAX_SIGNERS; ++i) {
+  for (uint32_t i = 0; i < header.keyring_count && i < GATE_MAX_KEYRINGS; ++i) {
     TRY_ASSIGN(gate_signer signer,
-               get<gate_signer>(maps.signers, "signers", bank_of(generation) * GATE_MAX_SIGNERS + i));
+               get<gate_signer>(maps.signers, "signers", bank_of(generation) * GATE_MAX_KEYRINGS + i));
     signers.push_back(signer);
   }
   return signers;
@@ -103,9 +124,9 @@ Result<> write_bank(const PolicyMaps& maps, const Policy& policy, uint64_t gener
   uint32_t bank = bank_of(generation);
   // Whoever still judges under the policy that this bank held must notice that it is gone.
   TRY(put(maps.policies, "policies", bank, gate_policy{}));
-  TRY(clear<gate_digest_key>(maps.digests, "digests", bank));
-  TRY(clear<gate_function>(maps.functions, "functions", bank));
-  TRY(clear<gate_volume_loader>(maps.volume_loaders, "volume_loaders", bank));
+  TRY((clear<gate_digest_key, gate_listed_digest>(maps.digests, "digests", bank)));
+  TRY((clear<gate_function, uint32_t>(maps.functions, "functions", bank)));
+  TRY((clear<gate_volume_loader, uint64_t>(maps.volume_loaders, "volume_loaders", bank)));
   TRY(write_records(maps, policy, bank));
   gate_policy header = policy.header;
   header.generation = generation;

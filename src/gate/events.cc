@@ -50,6 +50,7 @@ constexpr Reason reasons[] = {
     {GATE_REASON_VOLUME_UNTRUSTED, "volume-untrusted", "it is on a dm-verity volume that the policy does not trust"},
     {GATE_REASON_VOLUME_REPLACED, "volume-replaced", "the device of its volume has had another table"},
     {GATE_REASON_VOLUME_UNCHECKED, "volume-unchecked", "not every block of its volume is verified each time"},
+    {GATE_REASON_REVOKED, "revoked", "its file is revoked"},
     {GATE_REASON_BUSY, "busy", "no buffer was free to judge its file"},
     {GATE_REASON_FAULT, "fault", "its file could not be judged"},
     {GATE_REASON_NOT_A_LOADER, "not-a-loader", "its file is proven, but as a library"},

@@ -22,6 +22,7 @@
 #include "gate/probe.h"
 #include "gate/seal.h"
 #include "gate/sequence.h"
+#include "gate/signers.h"
 #include "gate/volumes.h"
 
 namespace bpfgate::gate {
@@ -119,11 +120,10 @@ Result<> check_nobody_holds(const PinnedGate& gate) {
 
 // Of a sealed gate's policy: nothing could mend it but booting again.
 Result<> check_stays_manageable(const manifest::Manifest& manifest) {
-  bool has_authority =
-      std::any_of(manifest.signers.begin(), manifest.signers.end(),
-                  [](const manifest::Signer& signer) { return signer.role == manifest::Role::Manifest; });
-  if (!has_authority)
-    return fail(ErrorKind::Refused, "/signers: the manifest names no signer of manifests, with the role \"manifest\"",
+  TRY_ASSIGN(bool is_changeable, has_authority(manifest));
+  if (!is_changeable)
+    return fail(ErrorKind::Refused,
+                "/signers: the manifest names no signer of manifests, with the role \"manifest\" and not revoked",
                 "Name one: nobody could change the policy of a sealed gate any more.");
   TRY_ASSIGN(std::optional<std::string> reason, why_not_administrator(manifest));
   if (!reason) return {};
@@ -202,6 +202,7 @@ Result<> describe_policy(const PinnedGate& gate, Status& status) {
   status.authorities = header.authority_count;
   status.digests = header.digest_count;
   TRY_ASSIGN(status.program_keyrings, program_keyrings_of(gate.policy_maps(), status.generation));
+  status.revoked_digests = header.revoked_count;
   return {};
 }
 

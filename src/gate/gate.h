@@ -64,6 +64,7 @@ struct Status {
   uint32_t digests = 0;
   // Of each signer of programs, by name: the keyring that a program names to be verified against.
   std::map<std::string, int32_t> program_keyrings;
+  uint32_t revoked_digests = 0;
   Counters counters;
 };
 

@@ -58,20 +58,21 @@ void copy_helpers(const manifest::HelperRule& rule, gate_grant& record) {
     if (allowed.test(helper)) record.helpers[helper / 64] |= uint64_t{1} << helper % 64;
 }
 
-// Bit N is signer N of the bank, which holds all but those of manifests.
-uint64_t signer_set(const manifest::Manifest& manifest, const manifest::SignedBy& names) {
+static_assert(GATE_MAX_KEYRINGS <= 64);
+
+// Bit N is keyring N of the bank.
+uint64_t signer_set(const manifest::Manifest& manifest, const manifest::SignedBy& names,
+                    const KeyringGroups& keyrings) {
   uint64_t set = 0;
-  unsigned index = 0;
-  for (const manifest::Signer& signer : manifest.signers) {
-    if (signer.role == manifest::Role::Manifest) continue;
+  for (size_t i = 0; i < keyrings.size() && i < GATE_MAX_KEYRINGS; ++i) {
+    const manifest::Signer& signer = manifest.signers[keyrings[i].front()];
     bool is_named = names.empty() || std::find(names.begin(), names.end(), signer.name) != names.end();
-    if (signer.role == manifest::Role::Program && is_named) set |= uint64_t{1} << index;
-    ++index;
+    if (signer.role == manifest::Role::Program && is_named) set |= uint64_t{1} << i;
   }
   return set;
 }
 
-gate_grant grant_record(const manifest::Manifest& manifest, const Grant& grant) {
+gate_grant grant_record(const manifest::Manifest& manifest, const Grant& grant, const KeyringGroups& keyrings) {
   gate_grant record = {};
   record.commands = grant.commands;
   record.plain_commands = plain_commands(grant);
@@ -85,7 +86,7 @@ gate_grant grant_record(const manifest::Manifest& manifest, const Grant& grant) 
   record.cgroup_count = static_cast<uint32_t>(grant.when.cgroups.size());
   std::copy(grant.when.uids.begin(), grant.when.uids.end(), record.uids);
   std::copy(grant.when.gids.begin(), grant.when.gids.end(), record.gids);
-  if (grant.signed_by) record.program_signers = signer_set(manifest, *grant.signed_by);
+  if (grant.signed_by) record.program_signers = signer_set(manifest, *grant.signed_by, keyrings);
   grant.name.copy(record.name, sizeof(record.name) - 1);
   return record;
 }
@@ -186,12 +187,12 @@ void append_unknown(const KernelTypes& types, const Grant& grant, std::vector<st
 
 }  // namespace
 
-Result<GrantRecords> compile_grants(const manifest::Manifest& manifest) {
+Result<GrantRecords> compile_grants(const manifest::Manifest& manifest, const KeyringGroups& keyrings) {
   GrantRecords records;
   std::optional<KernelTypes> types;
   for (const auto& [name, grant] : manifest.grants) {
     auto index = static_cast<uint32_t>(records.grants.size());
-    records.grants.push_back(grant_record(manifest, grant));
+    records.grants.push_back(grant_record(manifest, grant, keyrings));
     for (uint32_t i = 0; i < grant.when.cgroups.size(); ++i)
       records.cgroups.emplace_back(index * GATE_MAX_CGROUPS + i, cgroup_record(grant.when.cgroups[i]));
     if (!names_functions(grant)) continue;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "gate/signers.h"
 #include "gate_abi.h"
 #include "manifest/manifest.h"
 
@@ -20,7 +21,8 @@ struct GrantRecords {
 };
 
 // Reads the kernel's types where a grant names functions. ErrorKind::Invalid when those are more than the gate holds.
-Result<GrantRecords> compile_grants(const manifest::Manifest& manifest);
+// `keyrings`, at most GATE_MAX_KEYRINGS, is the order of the bank's signers, which grants for signed programs go by.
+Result<GrantRecords> compile_grants(const manifest::Manifest& manifest, const KeyringGroups& keyrings);
 
 // Names of grants as a set: bit N is grant N. The parser has made sure that every name exists.
 uint64_t grant_set(const manifest::Manifest& manifest, const std::vector<std::string>& names);

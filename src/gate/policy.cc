@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <iterator>
+#include <set>
 
 #include "base/io.h"
 #include "gate/gate.h"
@@ -12,9 +13,8 @@
 namespace bpfgate::gate {
 namespace {
 
-static_assert(manifest::kMaxSigners <= GATE_MAX_SIGNERS);
 static_assert(manifest::kMaxGrants <= GATE_MAX_GRANTS);
-static_assert(manifest::kMaxDigests <= GATE_MAX_DIGESTS);
+static_assert(manifest::kMaxDigests + manifest::kMaxRevokedDigests + manifest::kMaxVolumes <= GATE_MAX_DIGESTS);
 static_assert(manifest::kMaxVolumes <= GATE_MAX_VOLUMES);
 static_assert(manifest::kMaxVolumeLoaders <= GATE_MAX_VOLUME_LOADERS);
 static_assert(manifest::kMaxNameBytes < GATE_NAME_SIZE);
@@ -55,59 +55,21 @@ uint32_t mode_number(manifest::Mode mode) {
   return GATE_MODE_ENFORCE;
 }
 
-Result<crypto::Certificate> parse_certificate(const manifest::Signer& signer) {
-  std::string what = signer.certificate_path + " (signer " + signer.name + ")";
-  auto certificate = crypto::Certificate::parse(signer.certificate, what);
-  if (!certificate) return std::unexpected(std::move(certificate).error());
-  if (auto usable = certificate->check_kernel_can_verify(); !usable)
-    return std::unexpected(std::move(usable).error().within(what));
-  return certificate;
-}
+// A group of signers, by their places in the manifest (gate/signers.h).
+using Group = std::vector<size_t>;
 
-// The old policy's keyring of the same signer is still in use while the new one is made, so names carry the time.
-std::string keyring_name(const manifest::Signer& signer) {
+// The old policy's keyring of the same signers is still in use while the new one is made, so names carry the time.
+std::string keyring_name(const manifest::Manifest& manifest, const Group& group) {
+  std::string name = "bpfgate:" + manifest.signers[group.front()].name;
+  if (group.size() > 1) name += "+" + std::to_string(group.size() - 1);
   auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return "bpfgate:" + signer.name + ":" + std::to_string(now.count());
+  return name + ":" + std::to_string(now.count());
 }
 
-// A library's signature that passes for a loader's, or a loader's for one with another grant, would make the manifest
-// mean something else than it says. That a loader passes for a library does no harm: it is trusted with more.
-bool may_pass_for(const manifest::Signer& signer, const manifest::Signer& other) {
-  // Grants tell signers of programs apart by name.
-  if (signer.role == other.role) return signer.role != Role::Program && signer.grants == other.grants;
-  return signer.role == Role::Loader && other.role == Role::Library;
-}
-
-Result<> check_signers_apart(const manifest::Manifest& manifest, const std::vector<crypto::Certificate>& certificates) {
-  for (size_t i = 0; i < certificates.size(); ++i) {
-    for (size_t other = 0; other < certificates.size(); ++other) {
-      const manifest::Signer& signer = manifest.signers[i];
-      if (i == other || may_pass_for(signer, manifest.signers[other])) continue;
-      if (!certificates[i].can_pass_for(certificates[other])) continue;
-      return fail(ErrorKind::Invalid,
-                  "/signers/" + std::to_string(i) + "/certificate: " + signer.certificate_path +
-                      " has the key of signer \"" + manifest.signers[other].name +
-                      "\", or was signed with it, and so its signatures could pass for that signer's",
-                  "give signers of different roles or grants certificates with keys and issuers of their own");
-    }
-  }
-  return {};
-}
-
-Result<std::vector<crypto::Certificate>> parse_certificates(const manifest::Manifest& manifest) {
-  std::vector<crypto::Certificate> certificates;
-  certificates.reserve(manifest.signers.size());
-  for (const manifest::Signer& signer : manifest.signers) {
-    TRY_ASSIGN(crypto::Certificate certificate, parse_certificate(signer));
-    certificates.push_back(std::move(certificate));
-  }
-  TRY(check_signers_apart(manifest, certificates));
-  return certificates;
-}
-
-Result<keyring::Keyring> make_keyring(const manifest::Signer& signer, const crypto::Certificate& certificate) {
-  TRY_ASSIGN(keyring::Keyring ring, keyring::Keyring::create(keyring_name(signer)));
-  TRY(ring.add_certificate("bpfgate:" + signer.name, certificate.der()));
+Result<keyring::Keyring> make_keyring(const manifest::Manifest& manifest, const Signers& signers, const Group& group) {
+  TRY_ASSIGN(keyring::Keyring ring, keyring::Keyring::create(keyring_name(manifest, group)));
+  for (size_t place : group)
+    TRY(ring.add_certificate("bpfgate:" + manifest.signers[place].name, signers.certificates[place].der()));
   TRY(ring.protect());
   return ring;
 }
@@ -136,19 +98,54 @@ gate_signer signer_record(const manifest::Manifest& manifest, const manifest::Si
   return record;
 }
 
-std::pair<gate_digest, gate_listed_digest> digest_record(const manifest::Manifest& manifest,
-                                                         const manifest::ListedDigest& listed) {
+uint16_t kind_flag(manifest::DigestKind kind) {
+  switch (kind) {
+    case manifest::DigestKind::FsVerity:
+      break;
+    case manifest::DigestKind::Ima:
+      return GATE_DIGEST_IMA;
+    case manifest::DigestKind::Volume:
+      return GATE_DIGEST_VOLUME;
+  }
+  return 0;
+}
+
+// Of one that is listed, or revoked.
+gate_digest digest_record(const auto& one) {
   gate_digest digest = {};
-  digest.algorithm = listed.algorithm | (listed.kind == manifest::DigestKind::Ima ? GATE_DIGEST_IMA : 0);
-  digest.size = static_cast<uint16_t>(listed.digest.size());
-  std::copy(listed.digest.begin(), listed.digest.end(), digest.value);
-  gate_listed_digest value = {};
-  value.role = role_number(listed.role);
-  value.grants = grant_set(manifest, listed.grants);
-  return {digest, value};
+  digest.algorithm = one.algorithm | kind_flag(one.kind);
+  digest.size = static_cast<uint16_t>(one.digest.size());
+  std::copy(one.digest.begin(), one.digest.end(), digest.value);
+  return digest;
+}
+
+struct BytesBefore {
+  bool operator()(const gate_digest& a, const gate_digest& b) const { return std::memcmp(&a, &b, sizeof(a)) < 0; }
+};
+
+// A digest that is both listed and revoked has one record: it is revoked.
+void add_digests(const manifest::Manifest& manifest, Policy& policy) {
+  std::set<gate_digest, BytesBefore> revoked;
+  for (const manifest::RevokedDigest& one : manifest.revoked.digests) revoked.insert(digest_record(one));
+  for (const gate_digest& digest : revoked)
+    policy.digests.emplace_back(digest, gate_listed_digest{0, GATE_ROLE_REVOKED, 0});
+  for (const manifest::ListedDigest& listed : manifest.digests) {
+    gate_digest digest = digest_record(listed);
+    if (revoked.contains(digest)) continue;
+    policy.digests.emplace_back(digest,
+                                gate_listed_digest{grant_set(manifest, listed.grants), role_number(listed.role), 0});
+  }
+}
+
+bool is_revoked(const manifest::Manifest& manifest, const manifest::Volume& volume) {
+  return std::ranges::any_of(manifest.revoked.digests, [&](const manifest::RevokedDigest& one) {
+    return one.kind == manifest::DigestKind::Volume && one.algorithm == volume.algorithm &&
+           one.digest == volume.root_hash;
+  });
 }
 
 void add_volume(const manifest::Manifest& manifest, const manifest::Volume& volume, uint32_t number, Policy& policy) {
+  if (is_revoked(manifest, volume)) return;  // its record says so
   gate_digest root_hash = {};
   root_hash.algorithm = volume.algorithm | GATE_DIGEST_VOLUME;
   root_hash.size = static_cast<uint16_t>(volume.root_hash.size());
@@ -174,6 +171,7 @@ gate_policy header_of(const manifest::Manifest& manifest) {
   header.default_grants = grant_set(manifest, manifest.default_grants);
   header.grant_count = static_cast<uint32_t>(manifest.grants.size());
   header.digest_count = static_cast<uint32_t>(manifest.digests.size());
+  header.revoked_count = static_cast<uint32_t>(manifest.revoked.digests.size());
   auto hash = crypto::sha256(as_bytes(manifest::canonical_text(manifest)));
   std::copy(hash.begin(), hash.end(), header.hash);
   copy_name(header.name, manifest.name);
@@ -190,32 +188,59 @@ evidence::TrustedVolume offline_volume(const manifest::Volume& volume) {
   return trusted;
 }
 
-evidence::Digest offline_digest(const manifest::ListedDigest& listed) {
+evidence::Digest offline_digest(const auto& listed) {
   if (listed.kind == manifest::DigestKind::Ima)
     return ima::Digest{static_cast<ima::Algorithm>(listed.algorithm), listed.digest};
   return fsverity::Digest{static_cast<fsverity::Algorithm>(listed.algorithm), listed.digest};
 }
 
-Result<> add_signers(const manifest::Manifest& manifest, Policy& policy) {
-  TRY_ASSIGN(std::vector<crypto::Certificate> certificates, parse_certificates(manifest));
+Result<> add_authorities(const manifest::Manifest& manifest, const Signers& signers, Policy& policy) {
   for (size_t i = 0; i < manifest.signers.size(); ++i) {
-    const manifest::Signer& signer = manifest.signers[i];
-    if (signer.role == Role::Manifest) {
-      TRY_ASSIGN(gate_authority authority, authority_record(signer, certificates[i]));
-      policy.authorities.push_back(authority);
-      continue;
-    }
-    TRY_ASSIGN(keyring::Keyring ring, make_keyring(signer, certificates[i]));
-    policy.signers.push_back(signer_record(manifest, signer, ring.serial()));
-    policy.keyrings.push_back(std::move(ring));
+    if (manifest.signers[i].role != Role::Manifest || signers.revoked[i]) continue;
+    TRY_ASSIGN(gate_authority authority, authority_record(manifest.signers[i], signers.certificates[i]));
+    policy.authorities.push_back(authority);
   }
-  if (policy.authorities.size() > GATE_MAX_AUTHORITIES)
-    return fail(ErrorKind::Invalid,
-                "the manifest has more than " + std::to_string(GATE_MAX_AUTHORITIES) + " signers of role \"manifest\"",
-                "remove some");
-  policy.header.signer_count = static_cast<uint32_t>(policy.signers.size());
   policy.header.authority_count = static_cast<uint32_t>(policy.authorities.size());
+  if (policy.authorities.size() <= GATE_MAX_AUTHORITIES) return {};
+  return fail(ErrorKind::Invalid,
+              "the manifest has more than " + std::to_string(GATE_MAX_AUTHORITIES) + " signers of role \"manifest\"",
+              "remove some");
+}
+
+Result<> check_keyring_count(const KeyringGroups& groups) {
+  if (groups.size() <= GATE_MAX_KEYRINGS) return {};
+  return fail(ErrorKind::Invalid,
+              "/signers: they need " + std::to_string(groups.size()) + " keyrings, and at most " +
+                  std::to_string(GATE_MAX_KEYRINGS) + " fit",
+              "there is one for each role and set of grants, one for each signer of programs, and one for each further "
+              "certificate with the same issuer and serial number, or the same subject key identifier: give more "
+              "signers the same grants");
+}
+
+Result<> add_keyrings(const manifest::Manifest& manifest, const Signers& signers, const KeyringGroups& groups,
+                      Policy& policy) {
+  for (const Group& group : groups) {
+    TRY_ASSIGN(keyring::Keyring ring, make_keyring(manifest, signers, group));
+    policy.signers.push_back(signer_record(manifest, manifest.signers[group.front()], ring.serial()));
+    policy.keyrings.push_back(std::move(ring));
+    policy.header.signer_count += static_cast<uint32_t>(group.size());
+  }
+  policy.header.keyring_count = static_cast<uint32_t>(groups.size());
   return {};
+}
+
+// Keyring by keyring, as the kernel tries them.
+void trust_signers(const manifest::Manifest& manifest, const Signers& signers, evidence::Trust& trust) {
+  size_t keyring = 0;
+  for (const Group& group : keyring_groups(manifest, signers)) {
+    ++keyring;
+    for (size_t place : group) {
+      const manifest::Signer& signer = manifest.signers[place];
+      if (signer.role == Role::Program) continue;  // signs no file
+      trust.signers.push_back(
+          {signer.name, offline_role(signer.role), &signers.certificates[place], signer.grants, keyring});
+    }
+  }
 }
 
 }  // namespace
@@ -244,10 +269,13 @@ Result<Policy> compile(const manifest::Manifest& manifest) {
                 "Use mode \"audit\" or \"enforce\".");
   Policy policy;
   policy.header = header_of(manifest);
-  TRY_ASSIGN(policy.grants, compile_grants(manifest));
-  TRY(add_signers(manifest, policy));
-  for (const manifest::ListedDigest& listed : manifest.digests)
-    policy.digests.push_back(digest_record(manifest, listed));
+  TRY_ASSIGN(Signers signers, read_signers(manifest));
+  const KeyringGroups keyrings = keyring_groups(manifest, signers);
+  TRY(check_keyring_count(keyrings));
+  TRY_ASSIGN(policy.grants, compile_grants(manifest, keyrings));
+  TRY(add_authorities(manifest, signers, policy));
+  TRY(add_keyrings(manifest, signers, keyrings, policy));
+  add_digests(manifest, policy);
   for (uint32_t number = 0; number < manifest.volumes.size(); ++number)
     add_volume(manifest, manifest.volumes[number], number, policy);
   return policy;
@@ -259,11 +287,13 @@ Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {
     offline.trust.ima = true;
     offline.trust.ima_algorithm = *algorithm;
   }
-  TRY_ASSIGN(offline.certificates, parse_certificates(manifest));
-  for (size_t i = 0; i < manifest.signers.size(); ++i) {
-    const manifest::Signer& signer = manifest.signers[i];
-    if (signer.role == Role::Manifest || signer.role == Role::Program) continue;
-    offline.trust.signers.push_back({signer.name, offline_role(signer.role), &offline.certificates[i], signer.grants});
+  TRY_ASSIGN(offline.signers, read_signers(manifest));
+  trust_signers(manifest, offline.signers, offline.trust);
+  for (const manifest::RevokedDigest& revoked : manifest.revoked.digests) {
+    if (revoked.kind == manifest::DigestKind::Volume)
+      offline.trust.revoked_root_hashes.push_back(manifest::root_hash_text(revoked.algorithm, revoked.digest));
+    else
+      offline.trust.revoked.push_back(offline_digest(revoked));
   }
   for (const manifest::ListedDigest& listed : manifest.digests) {
     offline.trust.digests.push_back({offline_digest(listed), offline_role(listed.role), listed.grants});

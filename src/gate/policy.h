@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "crypto/crypto.h"
 #include "evidence/evidence.h"
 #include "gate/grants.h"
+#include "gate/signers.h"
 #include "gate_abi.h"
 #include "ima/ima.h"
 #include "keyring/keyring.h"
@@ -31,13 +31,14 @@ struct Policy {
   void keep_keyrings();
 };
 
-// Parses every certificate and makes a keyring per signer of code, so that the one a signature verifies against tells
-// who signed. A manifest that orders the gate out of the kernel is ErrorKind::Invalid.
+// Parses every certificate and makes a keyring for each group of signers of code (gate/signers.h), so that the one a
+// signature verifies against tells what that is worth. A manifest that orders the gate out of the kernel is
+// ErrorKind::Invalid.
 Result<Policy> compile(const manifest::Manifest& manifest);
 
 // The same trust for judging offline. The certificates live as long as this.
 struct OfflineTrust {
-  std::vector<crypto::Certificate> certificates;
+  Signers signers;
   evidence::Trust trust;
 };
 Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest);

@@ -25,13 +25,22 @@ Json signer_json(const Signer& signer) {
 Json digest_json(const ListedDigest& listed) {
   Json json = {{"kind", name_of(listed.kind)},
                {"role", name_of(listed.role)},
-               {"digest", std::string(digest_prefix(listed)) + to_hex(listed.digest)}};
+               {"digest", std::string(digest_prefix(listed.kind, listed.algorithm)) + to_hex(listed.digest)}};
   if (listed.role == Role::Loader) json["grant"] = names_json(listed.grants);
   return json;
 }
 
 Json volume_loader_json(const VolumeLoader& loader) {
   return {{"inode", loader.inode}, {"grant", names_json(loader.grants)}};
+}
+
+Json revoked_digest_json(const RevokedDigest& revoked) {
+  return {{"kind", name_of(revoked.kind)},
+          {"digest", std::string(digest_prefix(revoked.kind, revoked.algorithm)) + to_hex(revoked.digest)}};
+}
+
+Json revoked_certificate_json(const RevokedCertificate& revoked) {
+  return {{"fingerprint", "sha256:" + to_hex(revoked.fingerprint)}};
 }
 
 Json set_json(NumberSet set, const Vocabulary& vocabulary) {
@@ -45,6 +54,22 @@ Json sorted_json(const List& list, ToJson to_json, Before before) {
   std::sort(sorted.begin(), sorted.end(), before);
   Json json = Json::array();
   for (const auto& item : sorted) json.push_back(to_json(item));
+  return json;
+}
+
+bool by_digest(const auto& a, const auto& b) {
+  return std::tie(a.kind, a.algorithm, a.digest) < std::tie(b.kind, b.algorithm, b.digest);
+}
+
+Json revoked_json(const Revocations& revoked) {
+  auto by_fingerprint = [](const RevokedCertificate& a, const RevokedCertificate& b) {
+    return a.fingerprint < b.fingerprint;
+  };
+  Json json = Json::object();
+  if (!revoked.digests.empty())
+    json["digests"] = sorted_json(revoked.digests, revoked_digest_json, by_digest<RevokedDigest, RevokedDigest>);
+  if (!revoked.certificates.empty())
+    json["certificates"] = sorted_json(revoked.certificates, revoked_certificate_json, by_fingerprint);
   return json;
 }
 
@@ -118,20 +143,19 @@ Json grants_json(const Manifest& manifest) {
 
 std::string canonical_text(const Manifest& manifest) {
   auto by_name = [](const Signer& a, const Signer& b) { return a.name < b.name; };
-  auto by_digest = [](const ListedDigest& a, const ListedDigest& b) {
-    return std::tie(a.kind, a.algorithm, a.digest) < std::tie(b.kind, b.algorithm, b.digest);
-  };
   Json json = {{"bpfgate", 1},
                {"name", manifest.name},
                {"sequence", manifest.sequence},
                {"mode", name_of(manifest.mode)},
                {"signers", sorted_json(manifest.signers, signer_json, by_name)},
-               {"digests", sorted_json(manifest.digests, digest_json, by_digest)},
+               {"digests", sorted_json(manifest.digests, digest_json, by_digest<ListedDigest, ListedDigest>)},
                {"grants", grants_json(manifest)},
                {"default", {{"grant", names_json(manifest.default_grants)}}}};
+  // Left out where there is nothing, as before there could be: signatures of such manifests stay good.
   auto by_volume = [](const Volume& a, const Volume& b) { return a.name < b.name; };
   if (!manifest.volumes.empty()) json["volumes"] = sorted_json(manifest.volumes, volume_json, by_volume);
   if (manifest.evidence != EvidenceRules()) json["evidence"] = evidence_json(manifest.evidence);
+  if (Json revoked = revoked_json(manifest.revoked); !revoked.empty()) json["revoked"] = std::move(revoked);
   // parse() lets only ASCII names in; `replace` keeps a hand-made Manifest from making dump() throw.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

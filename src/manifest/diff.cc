@@ -32,9 +32,18 @@ std::string digest_key(const Json& listed) {
 std::string volume_key(const Json& volume) { return "volume " + volume["name"].get<std::string>(); }
 std::string loader_key(const Json& loader) { return "inode " + loader["inode"].dump(); }
 
+std::string revoked_digest_key(const Json& revoked) { return "revoked " + digest_key(revoked); }
+std::string revoked_certificate_key(const Json& revoked) {
+  return "revoked certificate " + revoked["fingerprint"].get<std::string>();
+}
+
 using KeyOf = std::string (*)(const Json&);
-const std::map<std::string, KeyOf> keyed_lists = {
-    {"signers", signer_key}, {"digests", digest_key}, {"volumes", volume_key}};
+// By their places.
+const std::map<std::string, KeyOf> keyed_lists = {{"/signers", signer_key},
+                                                  {"/digests", digest_key},
+                                                  {"/volumes", volume_key},
+                                                  {"/revoked/digests", revoked_digest_key},
+                                                  {"/revoked/certificates", revoked_certificate_key}};
 
 // An element of either list, or of both.
 struct Pair {
@@ -76,10 +85,10 @@ Json change_json(const Pair& pair, const std::string& pointer) {
   return change;
 }
 
-void add_list_json(const Pair& lists, const std::string& key, KeyOf key_of, Json& out) {
+void add_list_json(const Pair& lists, const std::string& place, KeyOf key_of, Json& out) {
   for (const auto& [name, pair] : match(*lists.before, *lists.after, key_of)) {
     size_t index = pair.after ? pair.after_index : pair.before_index;
-    if (!is_equal(pair)) out.push_back(change_json(pair, "/" + key + "/" + std::to_string(index)));
+    if (!is_equal(pair)) out.push_back(change_json(pair, place + "/" + std::to_string(index)));
   }
 }
 
@@ -87,9 +96,9 @@ void add_list_json(const Pair& lists, const std::string& key, KeyOf key_of, Json
 void add_object_json(const Pair& objects, const std::string& pointer, Json& out) {
   for (const auto& [key, pair] : match(*objects.before, *objects.after)) {
     std::string place = pointer + pointer_step(key);
-    auto list = pointer.empty() ? keyed_lists.find(key) : keyed_lists.end();
-    if (list != keyed_lists.end())
-      add_list_json(pair, key, list->second, out);
+    auto list = keyed_lists.find(place);
+    if (list != keyed_lists.end() && pair.before && pair.after)
+      add_list_json(pair, place, list->second, out);
     else if (pair.before && pair.after && pair.before->is_object() && pair.after->is_object())
       add_object_json(pair, place, out);
     else if (!is_equal(pair))
@@ -161,6 +170,21 @@ void compare_lists(const Pair& lists, KeyOf key_of, Changes& out) {
   }
 }
 
+// Neither has a role of its own: it is there or not.
+void compare_revoked(const Pair& pair, Changes& out) {
+  const Json nothing = Json::object();
+  const Json& before = pair.before ? *pair.before : nothing;
+  const Json& after = pair.after ? *pair.after : nothing;
+  for (const char* key : {"certificates", "digests"}) {
+    const Json old_list = before.value(key, Json::array());
+    const Json new_list = after.value(key, Json::array());
+    for (const auto& [what, one] : match(old_list, new_list, keyed_lists.at(std::string("/revoked/") + key))) {
+      if (!one.before) out.push_back({"+ " + what, false});
+      if (!one.after) out.push_back({"- " + what, true});
+    }
+  }
+}
+
 void compare_grant(const std::string& name, const Manifest& before, const Manifest& after, Changes& out) {
   std::vector<Change> parts = grant_changes(before.grants.at(name), after.grants.at(name));
   if (parts.empty()) parts.push_back({"the same, an entry of a list given twice in one of them", false});
@@ -198,7 +222,8 @@ std::string text_of(const Json* value) {
 void compare_top(const std::string& key, const Pair& pair, const Manifest& before, const Manifest& after,
                  Changes& out) {
   if (is_equal(pair)) return;
-  if (auto list = keyed_lists.find(key); list != keyed_lists.end()) return compare_lists(pair, list->second, out);
+  if (key == "revoked") return compare_revoked(pair, out);
+  if (auto list = keyed_lists.find("/" + key); list != keyed_lists.end()) return compare_lists(pair, list->second, out);
   if (key == "grants") return compare_grants(pair, before, after, out);
   if (key == "default") {
     std::string text = gained_and_lost(grants_of(*pair.before), grants_of(*pair.after));

@@ -8,8 +8,8 @@
 
 namespace bpfgate::manifest::keys {
 
-inline constexpr std::array<std::string_view, 10> manifest = {"bpfgate", "name",    "sequence", "mode",   "evidence",
-                                                              "signers", "digests", "volumes",  "grants", "default"};
+inline constexpr std::array<std::string_view, 11> manifest = {
+    "bpfgate", "name", "sequence", "mode", "evidence", "signers", "digests", "volumes", "revoked", "grants", "default"};
 inline constexpr std::array<std::string_view, 2> evidence = {"ima", "signed_volumes"};
 inline constexpr std::array<std::string_view, 4> signer = {"name", "role", "certificate", "grant"};
 inline constexpr std::array<std::string_view, 5> digest = {"kind", "digest", "role", "grant", "note"};
@@ -23,8 +23,11 @@ inline constexpr std::array<std::string_view, 3> attach_to = {"functions", "trac
 inline constexpr std::array<std::string_view, 5> when = {"uids", "gids", "cgroups", "network_namespace",
                                                          "user_namespace"};
 inline constexpr std::array<std::string_view, 1> default_rule = {"grant"};
-// Of a drop-in (manifest/layers.h): the first four are added, the others replace.
-inline constexpr std::array<std::string_view, 7> drop_in = {"signers", "digests", "volumes", "grants",
-                                                            "mode",    "default", "sequence"};
+inline constexpr std::array<std::string_view, 2> revoked = {"digests", "certificates"};
+inline constexpr std::array<std::string_view, 3> revoked_digest = {"kind", "digest", "note"};
+inline constexpr std::array<std::string_view, 2> revoked_certificate = {"fingerprint", "note"};
+// Of a drop-in (manifest/layers.h): the first five are added, the others replace.
+inline constexpr std::array<std::string_view, 8> drop_in = {"signers", "digests", "volumes", "revoked",
+                                                            "grants",  "mode",    "default", "sequence"};
 
 }  // namespace bpfgate::manifest::keys

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
 #include "base/io.h"
@@ -17,8 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::pair<const char*, size_t> lists[] = {
-    {"signers", kMaxSigners}, {"digests", kMaxDigests}, {"volumes", kMaxVolumes}};
+using List = std::pair<const char*, size_t>;  // its key, and how many fit
+constexpr List lists[] = {{"signers", kMaxSigners}, {"digests", kMaxDigests}, {"volumes", kMaxVolumes}};
+constexpr List revoked_lists[] = {{"digests", kMaxRevokedDigests}, {"certificates", kMaxRevokedCertificates}};
 
 // Puts drop-ins into the tree of the base, and remembers what is from where.
 class Merger {
@@ -29,8 +31,8 @@ class Merger {
   Result<> check_base() {
     Place root(base_, tree_);
     TRY(root.check_object(keys::manifest));
-    for (const auto& [key, limit] : lists)
-      if (auto list = root.optional_member(key)) TRY(list->array_size(limit));
+    TRY(check_lists(root, lists));
+    if (auto revoked = root.optional_member("revoked")) TRY(check_revoked(*revoked));
     auto grants = root.optional_member("grants");
     if (!grants) return {};
     TRY_ASSIGN(auto members, grants->members(kMaxGrants));
@@ -41,7 +43,13 @@ class Merger {
   Result<> add(const std::string& file, json drop_in) {
     Place root(file, drop_in);
     TRY(check_drop_in(root));
-    for (const auto& [key, limit] : lists) TRY(add_list(root, file, key, limit, drop_in));
+    for (const List& list : lists) TRY(add_list(root, file, "", list, drop_in, tree_));
+    if (auto revoked = root.optional_member("revoked")) {
+      TRY(check_revoked(*revoked));
+      if (!tree_.contains("revoked")) tree_["revoked"] = json::object();
+      for (const List& list : revoked_lists)
+        TRY(add_list(*revoked, file, "/revoked", list, drop_in["revoked"], tree_["revoked"]));
+    }
     TRY(add_grants(root, file, drop_in));
     for (const char* key : {"mode", "default", "sequence"}) replace(file, key, drop_in);
     return {};
@@ -55,22 +63,36 @@ class Merger {
   }
 
  private:
+  static Result<> check_lists(const Place& holder, std::span<const List> known) {
+    for (const auto& [key, limit] : known)
+      if (auto list = holder.optional_member(key)) TRY(list->array_size(limit));
+    return {};
+  }
+
+  static Result<> check_revoked(const Place& revoked) {
+    TRY(revoked.check_object(keys::revoked));
+    return check_lists(revoked, revoked_lists);
+  }
+
   static Result<> check_drop_in(const Place& root) {
     if (auto name = root.optional_member("name"))
       return name->fail("a drop-in does not name the policy", "remove it; the name is that of manifest.json");
     return root.check_object(keys::drop_in);
   }
 
-  Result<> add_list(const Place& root, const std::string& file, const std::string& key, size_t limit, json& drop_in) {
-    auto place = root.optional_member(key);
+  // From one object to the other; `within` is where in the tree they are.
+  Result<> add_list(const Place& holder, const std::string& file, const std::string& within, const List& list,
+                    json& from, json& to) {
+    const auto& [key, limit] = list;
+    auto place = holder.optional_member(key);
     if (!place) return {};
     TRY_ASSIGN(size_t count, place->array_size(limit));
-    size_t before = tree_.contains(key) ? tree_[key].size() : 0;
+    size_t before = to.contains(key) ? to[key].size() : 0;
     if (before + count > limit)
       return place->fail(std::to_string(before) + " are there already, at most " + std::to_string(limit) + " fit", {});
     for (size_t i = 0; i < count; ++i) {
-      note(json::json_pointer("/" + key) / (before + i), file, place->pointer() + "/" + std::to_string(i));
-      tree_[key].push_back(std::move(drop_in[key][i]));
+      note(json::json_pointer(within + "/" + key) / (before + i), file, place->pointer() + "/" + std::to_string(i));
+      to[key].push_back(std::move(from[key][i]));
     }
     return {};
   }

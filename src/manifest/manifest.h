@@ -18,15 +18,17 @@
 namespace bpfgate::manifest {
 
 // The limits of a policy. The kernel side sizes its maps by them (bpf/gate_abi.h), so what parses also fits.
-inline constexpr size_t kMaxSigners = 32;
+inline constexpr size_t kMaxSigners = 1000;
 inline constexpr size_t kMaxGrants = 64;  // the built-in ones included
-inline constexpr size_t kMaxDigests = 65536;
+inline constexpr size_t kMaxDigests = 100000;
+inline constexpr size_t kMaxRevokedDigests = 10000;
+inline constexpr size_t kMaxRevokedCertificates = 1000;
 inline constexpr size_t kMaxVolumes = 64;
 inline constexpr size_t kMaxVolumeLoaders = 4096;  // of all volumes together
 inline constexpr size_t kMaxNameBytes = 63;
 inline constexpr size_t kMaxNoteBytes = 255;
 inline constexpr size_t kMaxPathBytes = 4095;
-inline constexpr size_t kMaxManifestBytes = size_t{8} << 20;
+inline constexpr size_t kMaxManifestBytes = size_t{32} << 20;
 inline constexpr size_t kMaxCertificateBytes = size_t{64} << 10;
 inline constexpr size_t kMaxIds = 16;     // users, or groups, of one condition
 inline constexpr size_t kMaxCgroups = 8;  // of one condition
@@ -54,11 +56,11 @@ struct Signer {
   bool operator==(const Signer&) const = default;
 };
 
-enum class DigestKind { FsVerity, Ima };
-std::string_view name_of(DigestKind kind);  // "fsverity", "ima"
+// Volume: a root hash of dm-verity, where one is revoked; of files the other two.
+enum class DigestKind { FsVerity, Ima, Volume };
+std::string_view name_of(DigestKind kind);  // "fsverity", "ima", "volume"
 
-struct ListedDigest;
-std::string_view digest_prefix(const ListedDigest& listed);  // "sha256:", "sha384:" or "sha512:"
+std::string_view digest_prefix(DigestKind kind, uint16_t algorithm);  // "sha256:", "sha384:" or "sha512:"
 
 struct ListedDigest {
   DigestKind kind = DigestKind::FsVerity;
@@ -68,6 +70,27 @@ struct ListedDigest {
   std::vector<std::string> grants;  // as for signers
   std::string note;
   bool operator==(const ListedDigest&) const = default;
+};
+
+// What counts no more, whatever else says that it does: a listing, or any signature.
+struct RevokedDigest {
+  DigestKind kind = DigestKind::FsVerity;
+  uint16_t algorithm = 0;
+  Bytes digest;
+  std::string note;
+  bool operator==(const RevokedDigest&) const = default;
+};
+
+struct RevokedCertificate {
+  Bytes fingerprint;  // SHA-256 of its DER
+  std::string note;
+  bool operator==(const RevokedCertificate&) const = default;
+};
+
+struct Revocations {
+  std::vector<RevokedDigest> digests;            // no digest twice
+  std::vector<RevokedCertificate> certificates;  // no fingerprint twice
+  bool operator==(const Revocations&) const = default;
 };
 
 // What beside fs-verity may prove a file.
@@ -94,15 +117,17 @@ struct Volume {
   std::vector<VolumeLoader> loaders;
   bool operator==(const Volume&) const = default;
 };
-std::string root_hash_text(const Volume& volume);  // "sha256:HEX"
+std::string root_hash_text(uint16_t algorithm, const Bytes& root_hash);  // "sha256:HEX"
+std::string root_hash_text(const Volume& volume);
 
 struct Manifest {
   std::string name;
   uint64_t sequence = 0;
   Mode mode = Mode::Audit;
   EvidenceRules evidence;
-  std::vector<Signer> signers;                         // in the manifest's order; names and certificates differ
-  std::vector<ListedDigest> digests;                   // in the manifest's order; no digest twice
+  std::vector<Signer> signers;        // in the manifest's order; names and certificates differ
+  std::vector<ListedDigest> digests;  // in the manifest's order; no digest twice
+  Revocations revoked;
   std::vector<Volume> volumes;                         // in the manifest's order; names and root hashes differ
   std::map<std::string, Grant> grants;                 // those of the manifest and the built-in ones
   std::vector<std::string> default_grants = {"none"};  // of processes without a mark

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The schema: from the JSON tree to a Manifest. Grants come first, because signers and digests refer to them.
-#include <linux/fsverity.h>
-#include <linux/hash_info.h>
-
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <span>
-#include <tuple>
 
 #include "manifest/document.h"
 #include "manifest/keys.h"
 #include "manifest/manifest.h"
+#include "manifest/parse_digest.h"
 #include "manifest/parse_grant.h"
+#include "manifest/parse_revoked.h"
 #include "manifest/parse_tree.h"
 #include "manifest/place.h"
 #include "manifest/text.h"
@@ -26,30 +24,7 @@ constexpr uint64_t kFormat = 1;
 // In the order of enum Mode and enum Role. A listed digest is a file's, and files have the first two roles.
 constexpr std::array<std::string_view, 3> mode_words = {"audit", "enforce", "off"};
 constexpr std::array<std::string_view, 4> role_words = {"loader", "library", "manifest", "program"};
-constexpr std::array<std::string_view, 2> kind_words = {"fsverity", "ima"};
 constexpr auto file_role_words = std::span(role_words).first<2>();
-
-// How the digests of a kind are written, and their numbers in the kernel.
-struct Algorithm {
-  DigestKind kind;
-  std::string_view prefix;
-  uint16_t number;
-  size_t size;
-};
-constexpr Algorithm algorithms[] = {
-    {DigestKind::FsVerity, "sha256:", FS_VERITY_HASH_ALG_SHA256, 32},
-    {DigestKind::FsVerity, "sha512:", FS_VERITY_HASH_ALG_SHA512, 64},
-    {DigestKind::Ima, "sha256:", HASH_ALGO_SHA256, 32},
-    {DigestKind::Ima, "sha384:", HASH_ALGO_SHA384, 48},
-    {DigestKind::Ima, "sha512:", HASH_ALGO_SHA512, 64},
-};
-
-const Algorithm* find_algorithm(DigestKind kind, std::string_view text) {
-  const auto* found = std::find_if(std::begin(algorithms), std::end(algorithms), [&](const Algorithm& algorithm) {
-    return algorithm.kind == kind && text.starts_with(algorithm.prefix);
-  });
-  return found == std::end(algorithms) ? nullptr : found;
-}
 
 // Everything about one manifest while it is read.
 class Parser {
@@ -64,6 +39,7 @@ class Parser {
     TRY(read_list(root, "signers", kMaxSigners, &Parser::read_signer));
     TRY(read_list(root, "digests", kMaxDigests, &Parser::read_digest));
     TRY(read_list(root, "volumes", kMaxVolumes, &Parser::read_volume));
+    TRY(read_revoked(root));
     TRY(read_default(root));
     TRY(check_program_signers(root));
     return std::move(manifest_);
@@ -220,21 +196,18 @@ class Parser {
 
   Result<> read_digest(const Place& place) {
     TRY(place.check_object(keys::digest));
+    TRY_ASSIGN(ParsedDigest parsed, parse_digest(place));
+    if (parsed.kind == DigestKind::Volume)
+      return place.member("kind")->fail("a volume is no file", "list it under \"volumes\"");
+    if (parsed.kind == DigestKind::Ima && !manifest_.evidence.ima)
+      return place.member("kind")->fail("IMA digests do not count here",
+                                        "add \"evidence\": {\"ima\": true} to the manifest, and see what it costs");
+    auto [known, is_new] = digests_.emplace(parsed, place.pointer());
+    if (!is_new) return place.member("digest")->fail("the same digest is already at " + known->second, "list it once");
     ListedDigest listed;
-    TRY_ASSIGN(Place kind, place.member("kind"));
-    TRY_ASSIGN(size_t word, kind.word("kind of digest", kind_words));
-    listed.kind = static_cast<DigestKind>(word);
-    if (listed.kind == DigestKind::Ima && !manifest_.evidence.ima)
-      return kind.fail("IMA digests do not count here",
-                       "add \"evidence\": {\"ima\": true} to the manifest, and see what it costs");
-    TRY_ASSIGN(Place digest, place.member("digest"));
-    TRY(parse_digest(digest,
-                     listed.kind == DigestKind::Ima
-                         ? "write it as sha256sum prints it: sha256:HEX, or sha384, sha512"
-                         : "write it as \"fsverity digest\" prints it: sha256:HEX or sha512:HEX",
-                     listed));
-    auto [known, is_new] = digests_.emplace(std::tuple(listed.kind, listed.algorithm, listed.digest), place.pointer());
-    if (!is_new) return digest.fail("the same digest is already at " + known->second, "list it once");
+    listed.kind = parsed.kind;
+    listed.algorithm = parsed.algorithm;
+    listed.digest = std::move(parsed.digest);
     if (auto role = place.optional_member("role")) {
       TRY_ASSIGN(listed.role, read_role(*role, file_role_words));
     }
@@ -246,19 +219,10 @@ class Parser {
     return {};
   }
 
-  // `form` says how it is written.
-  static Result<> parse_digest(const Place& place, const char* form, ListedDigest& listed) {
-    TRY_ASSIGN(std::string text, place.text(kMaxNoteBytes));
-    const Algorithm* algorithm = find_algorithm(listed.kind, text);
-    if (algorithm == nullptr) return place.fail(in_quotes(text) + " names no known hash algorithm", form);
-    listed.algorithm = algorithm->number;
-    std::string_view hex = std::string_view(text).substr(algorithm->prefix.size());
-    auto bytes = from_hex(hex);
-    if (!bytes) return place.fail(bytes.error().message, form);
-    if (bytes->size() != algorithm->size)
-      return place.fail("has " + std::to_string(hex.size()) + " digits, not " + std::to_string(2 * algorithm->size),
-                        form);
-    listed.digest = *std::move(bytes);
+  Result<> read_revoked(const Place& root) {
+    auto place = root.optional_member("revoked");
+    if (!place) return {};
+    TRY_ASSIGN(manifest_.revoked, parse_revoked(*place));
     return {};
   }
 
@@ -281,9 +245,7 @@ class Parser {
   }
 
   static Result<> parse_root_hash(const Place& place, Volume& volume) {
-    ListedDigest hash;
-    TRY(parse_digest(place, "write it as \"veritysetup format\" prints it, after the name of its hash: sha256:HEX",
-                     hash));
+    TRY_ASSIGN(ParsedDigest hash, parse_root_hash_text(place));
     volume.algorithm = hash.algorithm;
     volume.root_hash = std::move(hash.digest);
     return {};
@@ -338,7 +300,7 @@ class Parser {
   // What was seen, and where.
   std::map<std::string, std::string> signer_names_;
   std::map<Bytes, std::string> certificates_;
-  std::map<std::tuple<DigestKind, uint16_t, Bytes>, std::string> digests_;
+  std::map<ParsedDigest, std::string> digests_;
   std::map<std::string, std::string> volume_names_;
   std::map<std::pair<uint16_t, Bytes>, std::string> root_hashes_;
   size_t volume_loaders_ = 0;
@@ -347,17 +309,10 @@ class Parser {
 }  // namespace
 
 std::string_view name_of(Mode mode) { return mode_words.at(static_cast<size_t>(mode)); }
-std::string_view name_of(DigestKind kind) { return kind_words.at(static_cast<size_t>(kind)); }
-std::string_view digest_prefix(const ListedDigest& listed) {
-  for (const Algorithm& algorithm : algorithms)
-    if (algorithm.kind == listed.kind && algorithm.number == listed.algorithm) return algorithm.prefix;
-  return "unknown:";
+std::string root_hash_text(uint16_t algorithm, const Bytes& root_hash) {
+  return std::string(digest_prefix(DigestKind::Volume, algorithm)) + to_hex(root_hash);
 }
-std::string root_hash_text(const Volume& volume) {
-  ListedDigest same_hash;
-  same_hash.algorithm = volume.algorithm;
-  return std::string(digest_prefix(same_hash)) + to_hex(volume.root_hash);
-}
+std::string root_hash_text(const Volume& volume) { return root_hash_text(volume.algorithm, volume.root_hash); }
 std::string_view name_of(Role role) { return role_words.at(static_cast<size_t>(role)); }
 
 Result<Manifest> parse_tree(const Place& root, const CertificateReader& read_certificate) {

@@ -33,6 +33,7 @@ constexpr Id reason_ids[] = {
     {"volume-untrusted", "4b95dd890fd94508b0bef4261f0f51e2"},
     {"volume-replaced", "e8bf2f2811c74a3fad7ec95613d295af"},
     {"volume-unchecked", "f8a5804bb86e41b084f0bfc9a0b864b8"},
+    {"revoked", "98241338a4b7498492933eae0caca581"},
     {"busy", "053a34eba8f95affab40655b03fd7a7d"},
     {"fault", "06125e0243b8585ea37b50a1002aee70"},
     {"not-a-loader", "b47a6bc23c005bcbb4c14ec8f1df7241"},

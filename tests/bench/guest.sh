@@ -45,6 +45,31 @@ seal loader
 cp "$(command -v bench-marked)" ordinary
 cp "$(command -v bench-nothing)" nothing
 write_manifest enforce.json enforce 1
+# Of few and of many signers and digests, the ones that are asked about come last.
+mkdir -p "$keys/many"
+many-signers "$keys/many" 996 || die "many-signers"
+cp "$(command -v bench-nothing)" listed
+seal listed
+cp "$(command -v bench-nothing)" signed
+echo signed >>signed # another digest: the other one is listed
+sign_as loaders loader signed
+seal signed
+python3 - "$(bpfgate digest listed | cut -d' ' -f1)" <<'PYTHON' || die "manifests"
+import json, sys
+
+base = json.load(open("enforce.json"))
+for name, sequence, signers, digests in (("ten", 2, 10, 10), ("many", 3, 999, 100000)):
+    loaders, admins, libraries = (next(s for s in base["signers"] if s["name"] == n) for n in ("loaders", "admins", "libraries"))
+    others = [{**loaders, "name": f"s{n}", "certificate": f"keys/many/s{n}.pem"} for n in range(signers - 3)]
+    listed = [f"sha256:{n:064x}" for n in range(digests - 1)] + [sys.argv[1]]
+    policy = {**base, "sequence": sequence, "signers": [admins, libraries] + others + [loaders],
+              "digests": [{"kind": "fsverity", "digest": digest, "grant": "full"} for digest in listed]}
+    json.dump(policy, open(name + ".json", "w"))
+PYTHON
+for name in ten many; do
+  printf '#!/bin/bash\nexec bpfgate gate update --manifest %s.json\n' $name >update-$name
+  chmod +x update-$name
+done
 
 openssl x509 -in "$keys/loaders.pem" -outform DER -out loaders.der || die "loaders.der"
 keyring=$(keyctl newring reference @u) && keyctl padd asymmetric '' "$keyring" <loaders.der >/dev/null || die "keyring"
@@ -58,6 +83,16 @@ for ((i = 0; i < repetitions; i++)); do
   settle
   measure_bpf gate
   measure_execs gate
+  for name in ten many; do
+    measure $name exec-update 1 ./update-$name
+    settle
+    measure_bpf $name
+    for ((j = 0; j < 6; j++)); do
+      measure $name exec "$exec_rounds" ./nothing
+      measure $name exec-listed "$exec_rounds" ./listed
+      measure $name judge "$exec_rounds" ./signed
+    done
+  done
   bpfgate gate unload >/dev/null || die "gate unload"
   settle
 done

@@ -3,9 +3,11 @@
 // that tests/vm/plugin/insn_count.c knows. Linked statically, so that it is a whole loader by itself, and so that the
 // program it executes has no dynamic linker to vary.
 //
-//   marked bpf ROUNDS CALLS            CALLS calls of bpf(BPF_MAP_LOOKUP_ELEM), the cheapest command, on a map of its
-//   own marked exec ROUNDS PROGRAM         fork, execute, wait marked spawn ROUNDS PROGRAM        the same by
-//   posix_spawn(), whose child shares this process's memory until it executes
+// marked KIND ROUNDS ARGUMENT, where KIND is
+// - bpf: ARGUMENT calls of bpf(BPF_MAP_LOOKUP_ELEM), the cheapest command, on a map of its own
+// - exec: fork, execute the program ARGUMENT, wait
+// - spawn: the same by posix_spawn(), whose child shares this process's memory until it executes
+// - judge: as exec, of a program whose signature was written anew just before, so that no verdict on it is known
 #include <linux/bpf.h>
 #include <spawn.h>
 #include <stddef.h>
@@ -15,6 +17,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 extern char** environ;
@@ -80,6 +83,15 @@ static void exec_round(char* program) {
   mark();
 }
 
+static void judge_round(char* program) {
+  static const char name[] = "user.bpf_prog_sig";
+  static char signature[16384];
+  const ssize_t size = getxattr(program, name, signature, sizeof(signature));
+
+  if (size < 0 || setxattr(program, name, signature, (size_t)size, 0)) give_up(program);
+  exec_round(program);
+}
+
 static void spawn_round(char* program) {
   char* const arguments[] = {program, NULL};
   pid_t child = -1;
@@ -94,13 +106,13 @@ int main(int count, char** arguments) {
   static const struct {
     const char* name;
     void (*round)(char*);
-  } kinds[] = {{"bpf", bpf_round}, {"exec", exec_round}, {"spawn", spawn_round}};
+  } kinds[] = {{"bpf", bpf_round}, {"exec", exec_round}, {"spawn", spawn_round}, {"judge", judge_round}};
 
   for (size_t i = 0; count == 4 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
     if (strcmp(arguments[1], kinds[i].name) != 0) continue;
     for (long rounds = atol(arguments[2]); rounds > 0; rounds--) kinds[i].round(arguments[3]);
     return 0;
   }
-  fprintf(stderr, "usage: marked bpf ROUNDS CALLS | exec|spawn ROUNDS PROGRAM\n");
+  fprintf(stderr, "usage: marked bpf ROUNDS CALLS | exec|spawn|judge ROUNDS PROGRAM\n");
   return 2;
 }

@@ -328,6 +328,30 @@ static int verb_ask_and_wait(char** arguments) {
   return verb_wait(arguments);
 }
 
+/* Has code of a file when that happens. */
+static int verb_map_file_and_wait(char** arguments) {
+  int failure = map_file(arguments[0], PROT_READ | PROT_EXEC);
+
+  return failure ? failure : verb_ask_and_wait(arguments + 1);
+}
+
+/* Asks all the time until a file appears. Any refusal ends it, and is its status. */
+static int verb_keep_asking(char** arguments) {
+  struct stat info;
+  unsigned long calls = 0;
+  int status;
+
+  do {
+    status = call_bpf();
+    if (calls++ == 0) {
+      printf("asked %d\n", status);
+      fflush(stdout);
+    }
+  } while (status == allowed && stat(arguments[0], &info));
+  printf("%lu calls\n", calls);
+  return status;
+}
+
 /* The victim of what follows: says when it runs, waits for leave to go on, and then calls. */
 static int verb_victim(char** arguments) {
   char byte = 'r';
@@ -400,6 +424,7 @@ static const struct verb verbs[] = {
     {"forge-executable", verb_forge_executable},
     {"fork", verb_fork},
     {"jit-and-wait", verb_jit_and_wait},
+    {"keep-asking", verb_keep_asking},
     {"load-program", verb_load_program},
     {"make-executable", verb_make_executable},
     {"make-writable", verb_make_writable},
@@ -407,6 +432,7 @@ static const struct verb verbs[] = {
     {"map-anonymous", verb_map_anonymous},
     {"map-anonymous-as-data", verb_map_anonymous_as_data},
     {"map-file", verb_map_file},
+    {"map-file-and-wait", verb_map_file_and_wait},
     {"map-file-as-data", verb_map_file_as_data},
     {"map-file-writable", verb_map_file_writable},
     {"map-memfd", verb_map_memfd},

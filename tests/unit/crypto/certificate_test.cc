@@ -121,3 +121,66 @@ TEST_CASE("certificates that a signature can be passed off between are told") {
   CHECK_FALSE(trusted.can_pass_for(load("issued")));
   CHECK_FALSE(load("b").can_pass_for(trusted));
 }
+
+TEST_CASE("the index of who can pass for whom misses nobody, and leaves strangers out") {
+  Bench bench;
+  const char* ec = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
+  for (const char* name : {"a", "b"}) bench.make_signer(name);
+  for (const char* name : {"ec", "other-ec"}) bench.make_signer(name, ec);
+  for (const char* key : {"a", "ec"})
+    bench.run(std::string("openssl req -x509 -key ") + key + ".key -days 9 -subj /CN=other -out same-" + key + ".pem");
+  bench.run(
+      "openssl req -newkey rsa:2048 -noenc -subj /CN=c -keyout c.key -out c.csr; "
+      "printf 'subjectKeyIdentifier=hash\\nauthorityKeyIdentifier=keyid\\n' >ext; "
+      "openssl x509 -req -in c.csr -CA a.pem -CAkey a.key -days 9 -extfile ext -out issued.pem");
+  std::vector<Certificate> all;
+  for (const char* name : {"a", "b", "ec", "other-ec", "same-a", "same-ec", "issued"})
+    all.push_back(Certificate::load(bench / name + ".pem").value());
+  PassIndex index(all);
+  size_t found = 0;
+  for (const Certificate& one : all) {
+    std::vector<size_t> candidates = index.candidates(one);
+    CHECK(std::ranges::is_sorted(candidates));
+    found += candidates.size();
+    for (size_t i = 0; i < all.size(); ++i)
+      if (one.can_pass_for(all[i])) CHECK(std::ranges::find(candidates, i) != candidates.end());
+  }
+  // Itself each, and: a and same-a, ec and same-ec both ways; issued by a, whose key same-a has. Not the two of one
+  // name.
+  CHECK(found == all.size() + 2 + 2 + 2);
+}
+
+TEST_CASE("what the kernel finds a certificate by is issuer with serial number, and key identifier") {
+  Bench bench;
+  bench.make_signer("a");
+  bench.run("openssl req -x509 -key a.key -days 9 -subj /O=Test/CN=a -set_serial 7 -out seven.pem");
+  bench.run(
+      "openssl req -x509 -newkey rsa:2048 -noenc -keyout x.key -days 9 -subj /O=Test/CN=a -set_serial 7 -out "
+      "again.pem");
+  auto ids = [&](const char* name) { return Certificate::load(bench / name + ".pem").value().kernel_ids(); };
+  REQUIRE(ids("a").size() == 2);
+  CHECK(ids("a")[0] != ids("seven")[0]);
+  CHECK(ids("a")[1] == ids("seven")[1]);
+  CHECK(ids("seven")[0] == ids("again")[0]);
+  CHECK(ids("seven")[1] != ids("again")[1]);
+}
+
+TEST_CASE("without key identifiers the index goes by names") {
+  Bench bench;
+  bench.write("none", "[req]\ndistinguished_name=dn\n[dn]\n");
+  auto make = [&](const std::string& name, const std::string& more) {
+    bench.run("openssl req -x509 -config none -newkey rsa:2048 -noenc -days 9 -subj /CN=" + name + " -keyout " + name +
+              ".key -out " + name + ".pem " + more);
+  };
+  make("ca", "");
+  make("other", "");
+  bench.run(
+      "openssl req -newkey rsa:2048 -noenc -subj /CN=leaf -keyout leaf.key -out leaf.csr; "
+      "printf 'authorityKeyIdentifier=issuer:always\\n' >ext; "
+      "openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -days 9 -extfile ext -out leaf.pem");
+  std::vector<Certificate> all;
+  for (const char* name : {"ca", "other", "leaf"}) all.push_back(Certificate::load(bench / name + ".pem").value());
+  REQUIRE(all[2].can_pass_for(all[0]));
+  PassIndex index(all);
+  CHECK(index.candidates(all[2]) == std::vector<size_t>{0, 2});
+}

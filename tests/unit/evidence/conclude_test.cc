@@ -34,9 +34,7 @@ struct Fixture {
   crypto::Certificate loader = certificate_of("loader");
   crypto::Certificate library = certificate_of("library");
   Trust trust{
-      .signers = {{"loaders", Role::Loader, &loader, {"full"}}, {"libraries", Role::Library, &library, {"ignored"}}},
-      .digests = {},
-      .volumes = {}};
+      .signers = {{"loaders", Role::Loader, &loader, {"full"}}, {"libraries", Role::Library, &library, {"ignored"}}}};
   fsverity::Digest digest = digest_of(Algorithm::Sha256);
 
   [[nodiscard]] Conclusion with(const std::string& signature) const {
@@ -197,4 +195,30 @@ TEST_CASE("a file's signature is read as it is, and its absence is no error") {
   UniqueFd without = open_file("/proc/self/status", O_RDONLY).value();
   CHECK(read_signature(without.get()).value() == std::nullopt);
   CHECK_FALSE(read_signature(-1));
+}
+
+TEST_CASE_METHOD(Fixture, "what is revoked counts neither by a signature nor by a listing") {
+  REQUIRE(with("loader").verdict == Verdict::Loader);
+  trust.revoked = {digest};
+  Conclusion conclusion = with("loader");
+  check_refused(conclusion, Reason::Revoked);
+  CHECK(conclusion.rule == to_string(digest));
+  trust.digests = {{digest, Role::Loader, {"full"}}};
+  check_refused(with("loader"), Reason::Revoked);
+  check_refused(conclude(digest, std::nullopt, trust), Reason::Revoked);
+  digest = digest_of(Algorithm::Sha512);
+  CHECK(with("loader-sha512").verdict == Verdict::Loader);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "what the others in a keyring have signed does not help where one has signed something else") {
+  crypto::Certificate impostor = certificate_of("impostor");
+  trust.signers.push_back({"renewed", Role::Loader, &impostor, {"full"}});
+  std::swap(trust.signers[1], trust.signers[2]);
+  CHECK(with("impostor").rule == "renewed");
+  trust.signers[0].keyring = trust.signers[1].keyring = 1;
+  check_refused(with("impostor"), Reason::SignatureMismatch);
+  CHECK(with("library").rule == "libraries");
+  trust.signers[1].keyring = 2;
+  CHECK(with("impostor").rule == "renewed");
 }

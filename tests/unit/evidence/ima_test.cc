@@ -20,8 +20,6 @@ struct Fixture {
   crypto::Certificate library = make("library");
   Trust trust{
       .signers = {{"loaders", Role::Loader, &loader, {"full"}}, {"libraries", Role::Library, &library, {"ignored"}}},
-      .digests = {},
-      .volumes = {},
       .ima = true};
 
   Fixture() { bench.write("file", "a loader\n"); }

@@ -19,6 +19,7 @@ TEST_CASE("the gate and its offline twin call reasons by the same names") {
   CHECK(gate::reason_name(GATE_REASON_SIGNATURE_MALFORMED) == evidence::name_of(Reason::SignatureMalformed));
   CHECK(gate::reason_name(GATE_REASON_SIGNATURE_UNTRUSTED) == evidence::name_of(Reason::SignatureUntrusted));
   CHECK(gate::reason_name(GATE_REASON_SIGNATURE_MISMATCH) == evidence::name_of(Reason::SignatureMismatch));
+  CHECK(gate::reason_name(GATE_REASON_REVOKED) == evidence::name_of(Reason::Revoked));
 }
 
 TEST_CASE("verdicts too") {

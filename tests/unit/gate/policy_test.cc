@@ -9,6 +9,7 @@
 #include "gate/lockout.h"
 #include "gate/policy.h"
 #include "gate/seal.h"
+#include "gate/signers.h"
 #include "manifest/manifest.h"
 #include "peers.h"
 
@@ -196,14 +197,19 @@ TEST_CASE("options of a grant become its flags") {
                                                  {"signed-programs-only", GATE_GRANT_SIGNED}});
 }
 
-// Signers of manifests are not in the bank, so they do not count.
-TEST_CASE("a grant for signed programs has its signers by their place in the bank, and no plain command") {
-  auto records = gate::compile_grants(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
+// Signers of manifests have no keyring, and those of programs each their own: grants name them.
+TEST_CASE("a grant for signed programs has its signers by their keyrings, and no plain command") {
+  manifest::Manifest manifest = parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
     {"name": "policy", "role": "manifest", "certificate": "impostor.pem"},
     {"name": "loaders", "role": "loader", "certificate": "loader.pem", "grant": "full"},
     {"name": "ours", "role": "program", "certificate": "library.pem"},
     {"name": "theirs", "role": "program", "certificate": "stranger.pem"}],
-    "grants": {"its": {"commands": "any", "signed_by": ["theirs"]}}})"));
+    "grants": {"its": {"commands": "any", "signed_by": ["theirs"]}}})");
+  auto who = gate::read_signers(manifest);
+  REQUIRE(who);
+  gate::KeyringGroups keyrings = gate::keyring_groups(manifest, *who);
+  CHECK(keyrings == gate::KeyringGroups{{1}, {2}, {3}});
+  auto records = gate::compile_grants(manifest, keyrings);
   REQUIRE(records);
   std::map<std::string, uint64_t> signers;
   for (const gate_grant& grant : records->grants) {
@@ -214,6 +220,41 @@ TEST_CASE("a grant for signed programs has its signers by their place in the ban
   CHECK(signers.at("its") == 4);
   CHECK(signers.at("signed-programs-only") == 6);
   CHECK(signers.at("full") == 0);
+}
+
+TEST_CASE("a signer of programs who is revoked has no keyring, and moves nobody else's") {
+  manifest::Manifest manifest = parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
+    {"name": "ours", "role": "program", "certificate": "library.pem"},
+    {"name": "theirs", "role": "program", "certificate": "stranger.pem"}],
+    "grants": {"its": {"commands": "any", "signed_by": ["theirs"]}, "ours": {"commands": "any", "signed_by": ["ours"]}}})");
+  auto who = gate::read_signers(manifest);
+  REQUIRE(who);
+  who->revoked[0] = true;
+  gate::KeyringGroups keyrings = gate::keyring_groups(manifest, *who);
+  CHECK(keyrings == gate::KeyringGroups{{1}});
+  auto records = gate::compile_grants(manifest, keyrings);
+  REQUIRE(records);
+  for (const gate_grant& grant : records->grants) {
+    if (std::string(grant.name) == "its") CHECK(grant.program_signers == 1);
+    if (std::string(grant.name) == "ours") CHECK(grant.program_signers == 0);
+  }
+}
+
+TEST_CASE("a root hash that is revoked counts no more, listed or signed") {
+  auto manifest = parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit",
+    "volumes": [{"name": "usr", "root_hash": "sha256:)" +
+                        digest + R"("}],
+    "revoked": {"digests": [{"kind": "volume", "digest": "sha256:)" +
+                        digest + R"("}]}})");
+  auto policy = gate::compile(manifest);
+  REQUIRE(policy);
+  REQUIRE(policy->digests.size() == 1);
+  CHECK(policy->digests[0].first.algorithm == (1 | GATE_DIGEST_VOLUME));
+  CHECK(policy->digests[0].second.role == GATE_ROLE_REVOKED);
+  auto offline = gate::offline_trust(manifest);
+  REQUIRE(offline);
+  CHECK(offline->trust.revoked_root_hashes == std::vector<std::string>{"sha256:" + digest});
+  CHECK(offline->trust.revoked.empty());
 }
 
 TEST_CASE("signers of programs prove no file") {
@@ -265,4 +306,112 @@ TEST_CASE("a sealed gate takes orders from the signers of manifests it knows, an
   current.sequence = 6;
   manifest.mode = manifest::Mode::Audit;
   CHECK_FALSE(check(good));
+}
+
+namespace {
+
+std::string fingerprint_of(const std::string& path) {
+  return "sha256:" + to_hex(crypto::Certificate::load(path).value().fingerprint());
+}
+
+std::string signer(const std::string& name, const std::string& role, const std::string& certificate) {
+  return R"({"name": ")" + name + R"(", "certificate": ")" + certificate + R"(", )" +
+         (role == "loader" ? R"("role": "loader", "grant": "full"})" : R"("role": ")" + role + "\"}");
+}
+
+std::string manifest_with(const std::string& signers, const std::string& revoked) {
+  return R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [)" + signers +
+         R"(], "revoked": {)" + revoked + "}}";
+}
+
+std::string revoked_certificate(const std::string& fingerprint) {
+  return R"("certificates": [{"fingerprint": ")" + fingerprint + R"("}])";
+}
+
+}  // namespace
+
+TEST_CASE("a digest that is revoked has one record, whether it is listed or not, and no grant") {
+  auto manifest = sample();
+  manifest.revoked.digests = {{manifest.digests[0].kind, manifest.digests[0].algorithm, manifest.digests[0].digest, {}},
+                              {manifest::DigestKind::Ima, 4, Bytes(32, 1), {}}};
+  auto policy = gate::compile(manifest);
+  REQUIRE(policy);
+  CHECK(policy->header.revoked_count == 2);
+  REQUIRE(policy->digests.size() == 2);
+  for (const auto& [record, value] : policy->digests) {
+    CHECK(value.role == GATE_ROLE_REVOKED);
+    CHECK(value.grants == 0);
+  }
+  CHECK((policy->digests[0].first.algorithm | policy->digests[1].first.algorithm) == (1 | 4 | GATE_DIGEST_IMA));
+  auto notes = gate::revocation_notes(manifest);
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0] == "/digests/0: sha256:" + digest + " is listed and revoked: revoked counts");
+}
+
+TEST_CASE("a signer whose certificate is revoked is nobody's, in whatever role") {
+  const std::string data = TEST_CERTIFICATES "/";
+  const std::string signers = signer("loaders", "loader", "loader.pem") + "," +
+                              signer("libs", "library", "library.pem") + "," +
+                              signer("policy", "manifest", "stranger.pem");
+  auto trusted = parse(manifest_with(signers, ""));
+  CHECK(gate::has_authority(trusted).value());
+  CHECK(gate::offline_trust(trusted)->trust.signers.size() == 2);
+  CHECK(gate::revocation_notes(trusted).empty());
+  auto no_loaders = parse(manifest_with(signers, revoked_certificate(fingerprint_of(data + "loader.pem"))));
+  auto offline = gate::offline_trust(no_loaders);
+  REQUIRE(offline);
+  REQUIRE(offline->trust.signers.size() == 1);
+  CHECK(offline->trust.signers[0].name == "libs");
+  CHECK(gate::keyring_groups(no_loaders, offline->signers) == std::vector<std::vector<size_t>>{{1}});
+  CHECK(gate::revocation_notes(no_loaders) ==
+        std::vector<std::string>{"signer loaders: its certificate is revoked, and nothing it has signed counts"});
+  auto no_policy = parse(manifest_with(signers, revoked_certificate(fingerprint_of(data + "stranger.pem"))));
+  CHECK_FALSE(gate::has_authority(no_policy).value());
+  auto notes = gate::revocation_notes(parse(manifest_with(signers, revoked_certificate("sha256:" + digest))));
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].find("is no signer's") != std::string::npos);
+}
+
+TEST_CASE("a revoked certificate that could pass for another signer's must not stay so") {
+  Bench bench;
+  bench.make_signer("old");
+  bench.run("openssl req -x509 -key old.key -days 9 -subj /CN=renewed -out renewed.pem");
+  auto trust = [&](const std::string& revoked) {
+    auto manifest = manifest::parse(manifest_with(signer("old", "loader", bench / "old.pem") + "," +
+                                                      signer("renewed", "loader", bench / "renewed.pem"),
+                                                  revoked),
+                                    "/test/policy.json", [](const auto& path) { return read_file(path, 65536); });
+    if (!manifest) FAIL(manifest.error().message);
+    return gate::offline_trust(*manifest);
+  };
+  CHECK(trust("")->trust.signers.size() == 2);
+  auto half = trust(revoked_certificate(fingerprint_of(bench / "old.pem")));
+  REQUIRE_FALSE(half);
+  CHECK(half.error().kind == ErrorKind::Invalid);
+  CHECK(half.error().message.find("is revoked, and has the key of signer \"renewed\"") != std::string::npos);
+  auto both = trust(R"("certificates": [{"fingerprint": ")" + fingerprint_of(bench / "old.pem") +
+                    R"("}, {"fingerprint": ")" + fingerprint_of(bench / "renewed.pem") + R"("}])");
+  REQUIRE(both);
+  CHECK(both->trust.signers.empty());
+}
+
+TEST_CASE("signers who mean the same share a keyring, unless the kernel could not tell them apart there") {
+  // The impostor's certificate has the issuer and serial number of the loader's.
+  auto manifest =
+      parse(manifest_with(signer("a", "loader", "loader.pem") + "," + signer("libs", "library", "library.pem") + "," +
+                              signer("renewed", "loader", "impostor.pem") + "," + signer("b", "loader", "stranger.pem"),
+                          ""));
+  auto offline = gate::offline_trust(manifest);
+  REQUIRE(offline);
+  CHECK(gate::keyring_groups(manifest, offline->signers) == std::vector<std::vector<size_t>>{{0, 3}, {1}, {2}});
+  std::vector<std::string> names;
+  std::vector<size_t> keyrings;
+  for (const auto& one : offline->trust.signers) {
+    names.push_back(one.name);
+    keyrings.push_back(one.keyring);
+  }
+  CHECK(names == std::vector<std::string>{"a", "b", "libs", "renewed"});
+  CHECK(keyrings == std::vector<size_t>{1, 1, 2, 3});
+  manifest.signers[3].grants = {"inspect"};
+  CHECK(gate::keyring_groups(manifest, offline->signers) == std::vector<std::vector<size_t>>{{0}, {1}, {2}, {3}});
 }

@@ -25,6 +25,22 @@ TEST_CASE("the canonical text is what it is documented to be") {
         "\n");
 }
 
+TEST_CASE("what is revoked has an order and no notes; without any the text is what it was before there could be") {
+  json source = minimal();
+  source["revoked"] = {{"digests", json::array()}, {"certificates", json::array()}};
+  CHECK(canonical(source) == canonical(minimal()));
+  const std::string zeros(64, '0');
+  source["revoked"]["digests"] = {{{"kind", "ima"}, {"digest", "sha256:" + zeros}, {"note", "x"}},
+                                  {{"kind", "fsverity"}, {"digest", "sha256:" + zeros}}};
+  source["revoked"]["certificates"] = {{{"fingerprint", "sha256:" + std::string(64, 'F')}},
+                                       {{"fingerprint", "sha256:" + zeros}, {"note", "x"}}};
+  const std::string expected = R"("revoked":{"certificates":[{"fingerprint":"sha256:)" + zeros +
+                               R"("},{"fingerprint":"sha256:)" + std::string(64, 'f') +
+                               R"("}],"digests":[{"digest":"sha256:)" + zeros +
+                               R"(","kind":"fsverity"},{"digest":"sha256:)" + zeros + R"(","kind":"ima"}]},)";
+  CHECK(canonical(source).find(expected) != std::string::npos);
+}
+
 TEST_CASE("order and notes do not change the canonical text") {
   json source = sample();
   source["digests"].push_back({{"kind", "fsverity"}, {"digest", "sha512:" + std::string(128, '0')}, {"grant", "none"}});
@@ -54,6 +70,10 @@ TEST_CASE("whatever decides something changes the canonical text") {
       R"([{"op":"replace","path":"/signers/1/role","value":"program"}])",
       R"([{"op":"replace","path":"/mode","value":"off"}])",
       R"([{"op":"remove","path":"/default"}])",
+      R"([{"op":"remove","path":"/revoked"}])",
+      R"([{"op":"remove","path":"/revoked/digests"}])",
+      R"([{"op":"remove","path":"/revoked/certificates/0"}])",
+      R"([{"op":"replace","path":"/revoked/digests/0/kind","value":"fsverity"}])",
   };
   for (const char* patch : patches) {
     INFO(patch);

@@ -112,6 +112,29 @@ TEST_CASE("differences of volumes") {
         std::vector<std::string>{"~ volume usr: inode 8 grant +none (wider)"});
 }
 
+TEST_CASE("differences of what is revoked: to revoke makes nothing wider") {
+  const std::string digest = "revoked digest ima " + kDigest, certificate = "revoked certificate " + kDigest;
+  check_all({
+      {R"([{"op":"remove","path":"/revoked"}])",
+       {"- " + certificate + " (wider)", "- " + digest + " (wider)"},
+       {"+ " + certificate, "+ " + digest}},
+      {R"([{"op":"remove","path":"/revoked/certificates"},{"op":"remove","path":"/revoked/digests/0/note"}])",
+       {"- " + certificate + " (wider)"},
+       {"+ " + certificate}},
+      {R"([{"op":"replace","path":"/revoked/digests/0/kind","value":"fsverity"}])",
+       {"+ revoked digest fsverity " + kDigest, "- " + digest + " (wider)"},
+       {"- revoked digest fsverity " + kDigest + " (wider)", "+ " + digest}},
+  });
+  json list =
+      changes_json(before, patched(R"([{"op":"replace","path":"/revoked/digests/0/kind","value":"fsverity"}])"));
+  REQUIRE(list.size() == 2);
+  CHECK(list[0]["op"] == "add");
+  CHECK(list[0]["pointer"] == "/revoked/digests/0");
+  list = changes_json(before, patched(R"([{"op":"remove","path":"/revoked/digests"}])"));
+  REQUIRE(list.size() == 1);
+  CHECK(list[0]["pointer"] == "/revoked/digests");
+}
+
 TEST_CASE("differences of grants") {
   const std::string grant = "~ grant tracing: ";
   check_all({

@@ -112,6 +112,31 @@ TEST_CASE("what is there twice is named with both its files") {
       first_name + ": /grants/tracing: a grant named \"tracing\" is already at " + base_name + ": /grants/tracing");
 }
 
+TEST_CASE("a drop-in revokes what a lower layer trusts, and what others revoke too") {
+  const json revoked = {{"digests", {{{"kind", "fsverity"}, {"digest", kDigest}}}},
+                        {"certificates", {{{"fingerprint", kDigest}}}}};
+  json base = minimal();
+  base["digests"] = sample()["digests"];
+  auto manifest = layered(base, {{{"revoked", revoked}}, {{"revoked", revoked}}});
+  REQUIRE(manifest);
+  CHECK(manifest->digests.size() == 1);
+  CHECK(manifest->revoked.digests.size() == 1);
+  CHECK(manifest->revoked.certificates.size() == 1);
+  CHECK(layered(base, {{{"revoked", json::object()}}}));
+  base["revoked"] = sample()["revoked"];
+  manifest = layered(base, {{{"revoked", revoked}}});
+  REQUIRE(manifest);
+  CHECK(manifest->revoked.digests.size() == 2);
+  json wrong = revoked;
+  wrong["digests"].push_back({{"kind", "fsverity"}, {"digest", "x"}});
+  check_refused(layered(base, {json::object(), {{"revoked", wrong}}}),
+                second_name + ": /revoked/digests/1/digest: \"x\" names no known hash algorithm");
+  check_refused(layered(base, {{{"revoked", {{"digest", 1}}}}}), first_name + ": /revoked/digest: unknown key");
+  check_refused(layered(base, {{{"revoked", 1}}}), first_name + ": /revoked: must be an object, not a number");
+  base["revoked"] = json::array();
+  check_refused(layered(base, {{{"revoked", revoked}}}), base_name + ": /revoked: must be an object, not an array");
+}
+
 TEST_CASE("errors name the file that is wrong, and the place there") {
   json wrong = library("more", "more.pem");
   wrong["role"] = "libary";
@@ -144,7 +169,7 @@ TEST_CASE("the limits hold for all files together") {
   for (size_t i = 0; i < kMaxSigners; ++i) signers.push_back(library("s" + std::to_string(i), std::to_string(i)));
   CHECK(layered(minimal(), {{{"signers", signers}}}));
   check_refused(layered(minimal(), {{{"signers", signers}}, {{"signers", {library("one-more", "x")}}}}),
-                second_name + ": /signers: 32 are there already, at most 32 fit");
+                second_name + ": /signers: 1000 are there already, at most 1000 fit");
 }
 
 TEST_CASE("the base is that of the highest directory that has one") {

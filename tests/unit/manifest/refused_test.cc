@@ -269,17 +269,17 @@ TEST_CASE("more than the limits is refused") {
   json many = minimal();
   many["signers"] = json::array();
   for (size_t i = 0; i <= kMaxSigners; ++i) many["signers"].push_back(nullptr);
-  check_refused(parse_json(many), ": /signers: has 33 elements, at most 32 fit", "");
+  check_refused(parse_json(many), ": /signers: has 1001 elements, at most 1000 fit", "");
   many = minimal();
   for (size_t i = 0; i <= kMaxGrants - 3; ++i) many["grants"]["g" + std::to_string(i)] = {{"commands", "any"}};
   check_refused(parse_json(many), ": /grants: has 62 members, at most 59 fit", "");
   many = minimal();
   many["digests"] = std::vector<int>(kMaxDigests + 1, 0);
-  check_refused(parse_json(many), ": /digests: has 65537 elements, at most 65536 fit", "");
+  check_refused(parse_json(many), ": /digests: has 100001 elements, at most 100000 fit", "");
   many = minimal();
   many["name"] = std::string(kMaxNameBytes + 1, 'n');
   check_refused(parse_json(many), ": /name: ", "1 to 63");
-  check_refused(parse_text(std::string(kMaxManifestBytes + 1, ' ')), ": larger than 8388608 bytes", "");
+  check_refused(parse_text(std::string(kMaxManifestBytes + 1, ' ')), ": larger than 33554432 bytes", "");
 }
 
 TEST_CASE("certificates that cannot be used are refused at their place") {
@@ -387,4 +387,29 @@ TEST_CASE("volumes that cannot be meant are refused") {
       {no_grant.c_str(), ": /volumes/0/loaders/0: the key \"grant\" is missing"},
       {dangling.c_str(), ": /volumes/0/loaders/0/grant: no grant is named \"ful\"", "did you mean \"full\"?"},
   });
+}
+
+TEST_CASE("what is revoked is refused at its place where it is wrong") {
+  auto refused = [](const char* revoked, const std::string& message, const std::string& remedy) {
+    INFO(revoked);
+    auto wrong = minimal();
+    wrong["revoked"] = json::parse(revoked);
+    check_refused(parse_json(wrong), ": /revoked" + message, remedy);
+  };
+  refused("[]", ": must be an object, not an array", "");
+  refused(R"({"digest": []})", "/digest: unknown key", "digests and certificates");
+  refused(R"({"digests": {}})", "/digests: must be an array, not an object", "");
+  refused(R"({"digests": [{"kind": "fsverity"}]})", "/digests/0: the key \"digest\" is missing", "");
+  refused(R"({"digests": [{"kind": "fsverity", "digest": "sha256:00", "role": "loader"}]})",
+          "/digests/0/role: unknown key", "");
+  refused(R"({"digests": [{"kind": "fsverity", "digest": "sha256:00"}]})", "/digests/0/digest: has 2 digits, not 64",
+          "fsverity digest");
+  refused(R"({"certificates": [{"note": "x"}]})", "/certificates/0: the key \"fingerprint\" is missing", "");
+  refused(R"({"certificates": [{"fingerprint": "AB:CD"}]})",
+          "/certificates/0/fingerprint: \"AB:CD\" is no SHA-256 fingerprint", "sha256sum");
+  refused(R"({"certificates": [{"fingerprint": "sha256:00"}]})", "/certificates/0/fingerprint: has 2 digits, not 64",
+          "openssl x509");
+  auto many = minimal();
+  many["revoked"]["digests"] = std::vector<int>(kMaxRevokedDigests + 1, 0);
+  check_refused(parse_json(many), ": /revoked/digests: has 10001 elements, at most 10000 fit", "");
 }

@@ -21,6 +21,8 @@ inline nlohmann::json sample() {
   json["signers"] = {{{"name", "loaders"}, {"role", "loader"}, {"certificate", "loaders.pem"}, {"grant", "tracing"}},
                      {{"name", "libs"}, {"role", "library"}, {"certificate", "/etc/libs.pem"}}};
   json["digests"] = {{{"kind", "fsverity"}, {"digest", kDigest}, {"grant", "full"}, {"note", "a note"}}};
+  json["revoked"] = {{"digests", {{{"kind", "ima"}, {"digest", kDigest}, {"note", "a note"}}}},
+                     {"certificates", {{{"fingerprint", kDigest}, {"note", "a note"}}}}};
   json["grants"] = {{"tracing", {{"commands", {"prog_load", "map_create"}}}}};
   json["default"] = {{"grant", "inspect"}};
   return json;

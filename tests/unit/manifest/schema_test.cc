@@ -40,6 +40,9 @@ TEST_CASE("the schema knows the keys the parser knows") {
   CHECK(keys_of(parts.at("volume")) == as_set(keys::volume));
   CHECK(keys_of(parts.at("volume_loader")) == as_set(keys::volume_loader));
   CHECK(keys_of(schema.at("properties").at("evidence")) == as_set(keys::evidence));
+  CHECK(keys_of(parts.at("revoked")) == as_set(keys::revoked));
+  CHECK(keys_of(parts.at("revoked_digest")) == as_set(keys::revoked_digest));
+  CHECK(keys_of(parts.at("revoked_certificate")) == as_set(keys::revoked_certificate));
   CHECK(keys_of(parts.at("grant")) == as_set(keys::grant));
   CHECK(keys_of(parts.at("helpers")) == as_set(keys::helpers));
   CHECK(keys_of(parts.at("attach_to")) == as_set(keys::attach_to));
@@ -74,7 +77,10 @@ TEST_CASE("the schema has the parser's limits") {
   CHECK(parts.at("when").at("properties").at("cgroups").at("maxItems") == kMaxCgroups);
   CHECK(parts.at("helpers").at("properties").at("deny_kfuncs").at("maxItems") == kMaxDeniedKfuncs);
   CHECK(parts.at("name").at("pattern") == "^[A-Za-z0-9._-]{1," + std::to_string(kMaxNameBytes) + "}$");
-  CHECK(parts.at("digest").at("properties").at("note").at("maxLength") == kMaxNoteBytes);
+  CHECK(parts.at("note").at("maxLength") == kMaxNoteBytes);
+  const json& revoked = parts.at("revoked").at("properties");
+  CHECK(revoked.at("digests").at("maxItems") == kMaxRevokedDigests);
+  CHECK(revoked.at("certificates").at("maxItems") == kMaxRevokedCertificates);
   CHECK(parts.at("signer").at("properties").at("certificate").at("maxLength") == kMaxPathBytes);
 }
 

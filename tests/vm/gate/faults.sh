@@ -61,7 +61,7 @@ expect_status 1 "2,000 refusals in a row" ./unsigned call-often 2000
 still_decides "a full ring buffer"
 bpfgate events >/dev/null
 
-# --- As many digests as fit, twice: both policies are in one map while one replaces the other.
+# --- Very many digests, twice (scale.sh has as many as fit): both policies are in one map while one replaces the other.
 python3 - "$(bpfgate digest loader | cut -d' ' -f1)" <<'PYTHON'
 import json, sys
 

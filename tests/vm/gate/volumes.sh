@@ -235,6 +235,27 @@ expect_status 1 "and a new one" ./second/bin/loader call
 expect_status 0 "another volume" ./in-squashfs/bin/loader call
 rm late
 
+# What is revoked counts no more: a file of a trusted volume, and the volume.
+revoke() { # KIND DIGEST
+  policy "$work/revoked.json" 4 in-squashfs=sha512 second=sha256
+  python3 - "$1" "$2" <<'PYTHON'
+import json, sys
+
+policy = json.load(open("revoked.json"))
+policy["revoked"] = {"digests": [{"kind": sys.argv[1], "digest": sys.argv[2]}]}
+json.dump(policy, open("revoked.json", "w"))
+PYTHON
+}
+policy named.json 4 in-squashfs=sha512 second=sha256
+update_gate named.json
+expect_status 0 "trusted again" ./second/bin/loader call
+revoke volume "sha256:$(root_hash second)"
+update_gate revoked.json
+expect_status 1 "its root hash is revoked" ./second/bin/loader call
+expect_status 1 "explain says so of a revoked root hash" bpfgate explain --manifest revoked.json second/bin/loader
+expect_status 0 "another volume's is not" ./in-squashfs/bin/loader call
+update_gate less.json
+
 # Root hashes with a signature that the kernel has verified. Before 7.0 only keys built into the kernel, or vouched for by
 # those, count for it, and no test has one.
 if [ -d /sys/module/dm_verity/parameters ] && [ -e /sys/module/dm_verity/parameters/keyring_unsealed ]; then

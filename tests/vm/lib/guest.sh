@@ -86,6 +86,17 @@ use_signed_bpfgate() {
   hash -r
 }
 
+# expect_keyrings COUNT NAME [PREFIX]: the kernel clears invalidated keys away a moment later.
+expect_keyrings() {
+  local count=''
+  for _ in $(seq 50); do
+    count=$(grep -c "keyring.*bpfgate:${3:-}" /proc/keys)
+    [ "$count" = "$1" ] && break
+    sleep 0.1
+  done
+  [ "$count" = "$1" ] && pass "$2" || fail "$2: wanted $1, not $count: $(grep bpfgate: /proc/keys | head -n 20)"
+}
+
 load_gate() { bpfgate gate load --manifest "$1" "${@:2}" || die "gate load $1"; }
 update_gate() { bpfgate gate update --manifest "$1" "${@:2}" || die "gate update $1"; }
 

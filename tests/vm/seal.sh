@@ -275,7 +275,7 @@ check_other_seals() {
 import json, sys
 f = json.load(open(".out"))["files"][0]
 assert f == {"path": "o", "accepted": True, "verdict": "loader", "reason": "signature", "signer": "loader.pem",
-             "digest": sys.argv[1]}, f' "$digest"
+             "digest": sys.argv[1], "digest_kind": "fsverity"}, f' "$digest"
   expect 0 inspect bpfgate inspect --cert loader.pem o
   out '  fs-verity:    supported here'
   out '  sealed:       yes'

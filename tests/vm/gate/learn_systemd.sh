@@ -55,14 +55,17 @@ note_events() {
   rounds=$((rounds + 1))
   bpfgate events --json >"$record.$rounds" || fail "bpfgate events"
 }
-# It ends by itself, and has seen a file that is opened all the time.
+# It ends by itself, and has seen a file that is opened all the time. On a slow machine it is not ready before it ends.
 snoops() {
-  local snooper
-  timeout 200 ./opensnoop -d 20 >snooped 2>snooper.log &
-  snooper=$!
-  while kill -0 $snooper 2>/dev/null; do cat /run/marker >/dev/null; sleep 0.3; done
-  wait $snooper || { cat snooper.log; return 1; }
-  grep -q /run/marker snooped
+  local snooper seconds
+  for seconds in 20 60 150; do
+    timeout 300 ./opensnoop -d $seconds >snooped 2>snooper.log &
+    snooper=$!
+    while kill -0 $snooper 2>/dev/null; do cat /run/marker >/dev/null; sleep 0.3; done
+    wait $snooper || { cat snooper.log; return 1; }
+    grep -q /run/marker snooped && return
+  done
+  return 1
 }
 workload() { # WHEN
   local name

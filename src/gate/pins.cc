@@ -168,7 +168,8 @@ Result<std::vector<uint32_t>> PinDirectory::programs() const {
 // A directory is moved about by its path only: the last step goes by it, and what is not empty stays.
 Result<> PinDirectory::remove() {
   TRY_ASSIGN(std::vector<std::string> all, names());
-  std::stable_partition(all.begin(), all.end(), [](const std::string& name) { return name != anchor_program; });
+  if (auto anchor = std::find(all.begin(), all.end(), anchor_program); anchor != all.end())
+    std::rotate(anchor, anchor + 1, all.end());
   for (const std::string& name : all) {
     if (::unlinkat(links_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
       return refusal_or_errno("unlink", link_path(path_, name));

@@ -175,6 +175,8 @@ struct gate_about {
 
 /* IMA digests count for files that are not sealed. */
 #define GATE_POLICY_IMA 1U
+/* Some dm-verity volume is listed. */
+#define GATE_POLICY_VOLUMES 8U
 /* dm-verity volumes are trusted where the kernel has verified a signature of their root hash. */
 #define GATE_POLICY_SIGNED_VOLUMES 2U
 /* There is a signer of programs: for grants with GATE_GRANT_SIGNED more is found out about each call. */

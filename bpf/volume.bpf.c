@@ -13,7 +13,7 @@
  *
  * A device that was resumed before the gate was loaded is not known. User space resumes it again (src/volume).
  */
-#include "evidence.bpf.h"
+#include "volume.bpf.h"
 
 static __always_inline void read_root_hash(struct dm_verity_digest *digest, struct gate_digest *root_hash)
 {

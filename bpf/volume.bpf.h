@@ -6,7 +6,7 @@
 #ifndef BPFGATE_VOLUME_BPF_H
 #define BPFGATE_VOLUME_BPF_H
 
-#include "policy.bpf.h"
+#include "judgement.bpf.h"
 
 #define EXT4_SUPER_MAGIC 0xef53 /* include/uapi/linux/magic.h */
 #define SQUASHFS_MAGIC 0x73717368
@@ -157,6 +157,80 @@ static __always_inline bool is_unchanged(__u64 device, const struct gate_device 
 	read_table(device, &now);
 	return !READ_ONCE(lost_replacement) && !READ_ONCE(known->is_replaced) && now.table == known->table &&
 	       now.target == known->target && now.digest == known->digest;
+}
+
+/* A volume that proves its files. Root hashes are listed where digests are. */
+static __always_inline bool is_trusted_volume(const struct gate_device *device, struct gate_workspace *workspace,
+					      struct gate_policy *policy, struct gate_judgement *judgement,
+					      struct gate_volume_loader *loader)
+{
+	struct gate_listed_digest *listed =
+		find_listed(workspace, &device->root_hash, GATE_DIGEST_VOLUME, judgement->generation);
+
+	if (!device->root_hash.size)
+		return false;
+	if (!listed)
+		return READ_ONCE(device->is_signed) && policy->flags & GATE_POLICY_SIGNED_VOLUMES;
+	loader->bank = bank_of(judgement->generation);
+	loader->volume = listed->volume;
+	return listed->role == GATE_ROLE_LIBRARY;
+}
+
+/* On a trusted volume every file is proven, and those are loaders that the policy names. */
+static __always_inline void conclude_volume(const struct gate_volume_loader *loader, __u64 volumes,
+					    struct gate_judgement *judgement)
+{
+	__u64 *granted = bpf_map_lookup_elem(&volume_loaders, loader);
+
+	if (granted)
+		conclude_role(judgement, GATE_ROLE_LOADER, *granted, GATE_REASON_VOLUME);
+	else if (judgement->verdict != GATE_VERDICT_LIBRARY)
+		conclude_role(judgement, GATE_ROLE_LIBRARY, 0, GATE_REASON_VOLUME);
+	if (judgement->reason == GATE_REASON_VOLUME)
+		judgement->volumes = volumes;
+}
+
+/* A file without a digest is told from others by where it is: whoever runs it keeps its file system, and so the device.
+ */
+static __always_inline void name_by_origin(struct gate_digest *digest, const struct gate_origin *origin)
+{
+	__u64 *words = (__u64 *)digest->value;
+
+	if (digest->size)
+		return;
+	digest->algorithm = GATE_DIGEST_ORIGIN;
+	digest->size = 16;
+	words[0] = origin->device;
+	words[1] = origin->inode;
+}
+
+static __always_inline void judge_volume(struct file *file, struct gate_workspace *workspace,
+					 struct gate_policy *policy, struct gate_judgement *judgement)
+{
+	struct gate_volume_loader loader = {.volume = GATE_MAX_VOLUMES};
+	__u64 volumes = READ_ONCE(replacements) + 1;
+	struct gate_device *device;
+	struct gate_origin origin;
+	__u32 reason = GATE_REASON_VOLUME;
+
+	if (!find_origin(file, &origin))
+		return;
+	device = bpf_map_lookup_elem(&devices, &origin.device);
+	if (!device)
+		return;
+	loader.inode = origin.inode;
+	if (!is_unchanged(origin.device, device))
+		reason = GATE_REASON_VOLUME_REPLACED;
+	else if (!READ_ONCE(device->is_checked))
+		reason = GATE_REASON_VOLUME_UNCHECKED;
+	else if (!is_trusted_volume(device, workspace, policy, judgement, &loader))
+		reason = GATE_REASON_VOLUME_UNTRUSTED;
+	if (reason == GATE_REASON_VOLUME) {
+		conclude_volume(&loader, volumes, judgement);
+		name_by_origin(&workspace->message.digest, &origin);
+	} else if (judgement->reason == GATE_REASON_NOT_SEALED) {
+		conclude(judgement, GATE_VERDICT_NO_EVIDENCE, reason);
+	}
 }
 
 #endif

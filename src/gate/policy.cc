@@ -165,6 +165,7 @@ gate_policy header_of(const manifest::Manifest& manifest) {
   gate_policy header = {};
   header.sequence = manifest.sequence;
   header.flags = (manifest.evidence.ima ? GATE_POLICY_IMA : 0U) |
+                 (manifest.volumes.empty() ? 0U : GATE_POLICY_VOLUMES) |
                  (manifest.evidence.signed_volumes ? GATE_POLICY_SIGNED_VOLUMES : 0U) |
                  (has_signed_programs(manifest) ? GATE_POLICY_SIGNED : 0U);
   header.mode = mode_number(manifest.mode);

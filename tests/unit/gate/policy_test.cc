@@ -79,7 +79,7 @@ TEST_CASE("a volume is its root hash among the digests, and its loaders by inode
                  "loaders": [{"path": "/bin/bpftool", "inode": 4711, "grant": "inspect"}]}]})");
   auto policy = gate::compile(manifest);
   REQUIRE(policy);
-  CHECK(policy->header.flags == GATE_POLICY_SIGNED_VOLUMES);
+  CHECK(policy->header.flags == (GATE_POLICY_VOLUMES | GATE_POLICY_SIGNED_VOLUMES));
   REQUIRE(policy->digests.size() == 2);
   const auto& [root_hash, listed] = policy->digests.back();
   CHECK(root_hash.algorithm == (1 | GATE_DIGEST_VOLUME));

@@ -7,6 +7,7 @@
  */
 #include "grant.bpf.h"
 #include "guarded.bpf.h"
+#include "last_word.bpf.h"
 
 /*
  * Judges a running process by its executable: one older than the gate, for which there is nothing better, and one that
@@ -92,6 +93,8 @@ static __always_inline int decide(struct gate_task *process, struct gate_request
 /* Why a process has no grant is more telling than that everybody's does not do; but not where it nearly does. */
 static __always_inline __u32 why_refused(const struct gate_mark *mark, __u32 answer)
 {
+	if (answer == GATE_REASON_EXTENSION_REFUSED)
+		return answer;
 	if (mark->taint)
 		return mark->taint;
 	if (answer > GATE_REASON_COMMAND_NOT_GRANTED)
@@ -123,7 +126,7 @@ static __noinline int refuse(struct gate_task *process, struct gate_request *req
 	struct gate_facts facts = {
 		.kind = GATE_EVENT_REFUSED,
 		.verdict = GATE_VERDICT_UNKNOWN,
-		.reason = GATE_REASON_FAULT,
+		.reason = request->answer == GATE_REASON_EXTENSION_REFUSED ? request->answer : GATE_REASON_FAULT,
 		.grant = request->grant,
 		.call = call,
 		.usage = usage,
@@ -136,7 +139,8 @@ static __noinline int refuse(struct gate_task *process, struct gate_request *req
 	}
 	if (only_audits(policy)) {
 		/* A program is reported when what it calls is known. */
-		if (call->command == BPF_PROG_LOAD && !call->looks_at_code)
+		if (call->command == BPF_PROG_LOAD && !call->looks_at_code &&
+		    request->answer != GATE_REASON_EXTENSION_REFUSED)
 			return 0;
 		facts.kind = GATE_EVENT_WOULD_REFUSE;
 		count(would_refuse);
@@ -220,8 +224,11 @@ static __noinline int decide_call(struct gate_task *process, __u32 command, cons
 
 	read_call(&request.call, command, attr, by_kernel);
 	answer = decide(process, &request);
-	if (answer == 0)
-		return 0;
+	if (answer == 0) {
+		if (!has_extension || !has_objection(process, &request))
+			return 0;
+		request.answer = GATE_REASON_EXTENSION_REFUSED;
+	}
 	if (answer == -EAGAIN && !is_last)
 		return -EAGAIN;
 	return refuse(process, &request, NULL);
@@ -243,6 +250,7 @@ static __noinline int decide_slowly(__u32 command, union bpf_attr *attr, bool by
 	struct gate_task *process = current_process(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	int answer, attempt;
 
+	put_last_word_first();
 	if (process && has_lost_volume(&process->mark))
 		taint_current(process, GATE_REASON_TAINT_VOLUME);
 	if (command == BPF_PROG_TEST_RUN)

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define GATE_ABI_VERSION 5
+#define GATE_ABI_VERSION 6
 
 #define GATE_BANKS 2
 #define GATE_MAX_KEYRINGS 64 /* per bank: for each role and set of grants, one with all its signers */
@@ -118,6 +118,7 @@ enum gate_reason {
 	GATE_REASON_HELPER_NOT_GRANTED = 59,
 	GATE_REASON_KFUNC_NOT_GRANTED = 60,
 	GATE_REASON_PROGRAM_NOT_SIGNED = 61, /* by none of those whose programs the grant is for */
+	GATE_REASON_EXTENSION_REFUSED = 62, /* the policy allows it, an administrator's program does not */
 	/* taint */
 	GATE_REASON_TAINT_FILE = 64,	     /* mapped a file without evidence as code */
 	GATE_REASON_TAINT_ANONYMOUS = 65, /* mapped anonymous memory as code */
@@ -197,6 +198,7 @@ struct gate_policy {
 	char name[GATE_NAME_SIZE];
 	__u32 keyring_count;
 	__u32 revoked_count; /* digests; not among digest_count */
+	__u8 extension[GATE_HASH_SIZE]; /* SHA-256 of its object file; zero where there is none */
 };
 
 /*
@@ -379,7 +381,7 @@ struct gate_event {
 #endif
 GATE_ASSERT_SIZE(gate_digest, 68);
 GATE_ASSERT_SIZE(gate_about, 40);
-GATE_ASSERT_SIZE(gate_policy, 152);
+GATE_ASSERT_SIZE(gate_policy, 184);
 GATE_ASSERT_SIZE(gate_signer, 80);
 GATE_ASSERT_SIZE(gate_grant, 288);
 GATE_ASSERT_SIZE(gate_cgroup, 520);

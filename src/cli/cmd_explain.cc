@@ -76,6 +76,8 @@ Json json_of(const Explanation& explanation) {
   json["rule"] = explanation.conclusion.rule;
   json["grants"] = json_of(explanation.own_grants);
   json["default_grants"] = json_of(explanation.default_grants);
+  json["extension"] = nullptr;
+  if (!explanation.extension.empty()) json["extension"] = explanation.extension;
   json["mark"] = nullptr;
   if (explanation.mark) json["mark"] = json_of(*explanation.mark);
   json["loader"] = is_loader(explanation);
@@ -114,6 +116,8 @@ void print(const Explanation& explanation) {
   if (explanation.mark) print_mark(*explanation.mark);
   if (is_loader(explanation)) print_grants("grant", explanation.own_grants);
   print_grants("everybody", explanation.default_grants);
+  if (!explanation.extension.empty())
+    std::printf("last word an extension, %s, which may refuse what is allowed here\n", explanation.extension.c_str());
 }
 
 Result<Explanation> explain(const ExplainOptions& options, const manifest::Manifest& manifest) {

@@ -29,6 +29,7 @@ Json json_of(const gate::Status& status) {
             {"sequence", status.sequence},
             {"generation", status.generation},
             {"hash", status.policy_hash},
+            {"extension", status.extension},
             {"signers", status.signers},
             {"authorities", status.authorities},
             {"digests", status.digests},
@@ -50,6 +51,7 @@ void print_gate(const gate::Status& status) {
               status.authorities, status.digests, status.revoked_digests);
   std::printf("  sha256 %s, generation %llu\n", status.policy_hash.c_str(),
               static_cast<unsigned long long>(status.generation));
+  if (!status.extension.empty()) std::printf("  last word: an extension, sha256:%s\n", status.extension.c_str());
   for (const auto& [name, serial] : status.program_keyrings)
     std::printf("  programs of %s: keyring %d\n", name.c_str(), serial);
   std::printf("build     sha256 %s%s\n", status.build.c_str(), status.same_build ? "" : ", not this program's");

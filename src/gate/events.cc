@@ -67,6 +67,7 @@ constexpr Reason reasons[] = {
     {GATE_REASON_HELPER_NOT_GRANTED, "helper-not-granted", "a helper that the program calls is not granted"},
     {GATE_REASON_KFUNC_NOT_GRANTED, "kfunc-not-granted", "a kernel function that the program calls is not granted"},
     {GATE_REASON_PROGRAM_NOT_SIGNED, "program-not-signed", "no signer of programs that the grant names vouches for it"},
+    {GATE_REASON_EXTENSION_REFUSED, "extension-refused", "the policy allows it, the gate's extension refuses it"},
     {GATE_REASON_TAINT_FILE, "taint-file", "it has mapped a file without evidence as code"},
     {GATE_REASON_TAINT_ANONYMOUS, "taint-anonymous", "it has mapped anonymous memory as code"},
     {GATE_REASON_TAINT_WRITABLE, "taint-writable", "it has mapped memory writable and executable at once"},

@@ -33,6 +33,7 @@ Result<Explanation> explain_file(const std::filesystem::path& file, const manife
   TRY_ASSIGN(explanation.conclusion, evidence::conclude(fd.get(), offline.trust));
   explanation.own_grants = look_up(manifest, explanation.conclusion.grants);
   explanation.default_grants = look_up(manifest, manifest.default_grants);
+  if (manifest.extension) explanation.extension = "sha256:" + to_hex(manifest.extension->digest);
   return explanation;
 }
 

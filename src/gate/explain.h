@@ -20,6 +20,7 @@ struct Explanation {
   evidence::Conclusion conclusion;
   std::vector<manifest::Grant> own_grants;      // in the order they are asked
   std::vector<manifest::Grant> default_grants;  // asked after them, of everybody
+  std::string extension;                        // digest of what has the last word, "sha256:HEX", or empty
   std::optional<Mark> mark;                     // of a process, where a gate is loaded
 };
 

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "gate/bank.h"
+#include "gate/extension.h"
 #include "gate/guard.h"
 #include "gate/holders.h"
 #include "gate/links.h"
@@ -43,6 +44,7 @@ Result<> attach_and_pin(Object& object, const Policy& policy, const Kernel& kern
   TRY(make_pin_directories(directory));
   TRY(object.pin_marks(directory));
   TRY(object.bind_maps());
+  TRY(object.attach_extension(kernel, directory));
   for (const std::string& program : programs_for(kernel)) TRY(object.attach(program, directory));
   return {};
 }
@@ -131,11 +133,23 @@ Result<> check_stays_manageable(const manifest::Manifest& manifest) {
               "Give the signer of bpfgate the grant \"admin\".");
 }
 
+// The gate was loaded with it, and what could change that is out of everybody's reach, this program's too.
+Result<> check_keeps_extension(const manifest::Manifest& manifest, const PinnedGate& gate) {
+  TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
+  TRY_ASSIGN(gate_policy current, policy_of(gate.policy_maps(), generation));
+  Bytes loaded(std::begin(current.extension), std::end(current.extension));
+  Bytes wanted = manifest.extension ? manifest.extension->digest : Bytes(loaded.size());
+  if (wanted == loaded) return {};
+  return fail(ErrorKind::Refused, "/extension: the gate was loaded with another extension, or with none",
+              "Take the gate away and load it again: an extension comes and goes with it.");
+}
+
 // Programs of this build that are not attached.
-Result<std::vector<std::string>> missing_hooks(const std::vector<std::string>& attached) {
+Result<std::vector<std::string>> missing_hooks(const std::vector<std::string>& attached, const gate_policy& policy) {
   TRY_ASSIGN(Kernel kernel, probe_kernel());
   std::vector<std::string> wanted = programs_for(kernel);
   wanted.emplace_back(sysctl_program);
+  if (has_extension(policy)) wanted.emplace_back(extension_program);
   // Loaded before dm_verity was, it does without: no volume is trusted then.
   auto is_attached = [&](const char* name) {
     return std::find(attached.begin(), attached.end(), name) != attached.end();
@@ -152,7 +166,9 @@ Result<std::vector<std::string>> missing_hooks(const std::vector<std::string>& a
 
 Result<> check_is_complete(const PinnedGate& gate) {
   TRY_ASSIGN(std::vector<std::string> attached, gate.attached());
-  TRY_ASSIGN(std::vector<std::string> missing, missing_hooks(attached));
+  TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
+  TRY_ASSIGN(gate_policy policy, policy_of(gate.policy_maps(), generation));
+  TRY_ASSIGN(std::vector<std::string> missing, missing_hooks(attached, policy));
   if (missing.empty()) return {};
   return fail(ErrorKind::Refused, "the gate is incomplete: " + missing.front() + " is not attached",
               "Take it away and load it again.");
@@ -196,6 +212,8 @@ Result<> describe_policy(const PinnedGate& gate, Status& status) {
   TRY_ASSIGN(gate_policy header, policy_of(gate.policy_maps(), status.generation));
   status.policy_name = std::string(header.name, ::strnlen(header.name, sizeof(header.name)));
   status.policy_hash = to_hex(header.hash);
+  if (has_extension(header)) status.extension = to_hex(header.extension);
+  TRY_ASSIGN(status.missing_hooks, missing_hooks(status.pinned_hooks, header));
   status.sequence = header.sequence;
   status.mode = mode_of(header.mode);
   status.signers = header.signer_count;
@@ -212,6 +230,11 @@ Result<> remove_keyrings(const PolicyMaps& maps, uint64_t generation) {
   return {};
 }
 
+Result<std::optional<Extension>> open_extension(const manifest::Manifest& manifest, bool verbose) {
+  if (!manifest.extension) return std::nullopt;
+  return Extension::open(*manifest.extension, verbose);
+}
+
 Result<> load_and_arm(const manifest::Manifest& manifest, const LoadOptions& options) {
   const fs::path& pins = options.places.pins;
   TRY_ASSIGN(Kernel kernel, probe_kernel());
@@ -224,7 +247,8 @@ Result<> load_and_arm(const manifest::Manifest& manifest, const LoadOptions& opt
   fs::path staging = staging_directory(pins);
   TRY(remove_leftover(staging));
   TRY_ASSIGN(Policy policy, compile(manifest));
-  TRY_ASSIGN(Object object, Object::load(kernel, options));
+  TRY_ASSIGN(std::optional<Extension> extension, open_extension(manifest, options.verbose));
+  TRY_ASSIGN(Object object, Object::load(kernel, options, std::move(extension)));
   if (auto done = attach_and_pin(object, policy, kernel, staging); !done) {
     (void)remove_staging(staging);
     return done;
@@ -306,6 +330,7 @@ Result<> update(const Order& order, const Places& places) {
   TRY(gate.lock());
   TRY_ASSIGN(Seal seal, gate.seal());
   TRY(check_order(order, gate));
+  TRY(check_keeps_extension(order.manifest, gate));
   if (seal != Seal::Unsealed) {
     TRY(check_stays_manageable(order.manifest));
     TRY(check_not_rolled_back(places.state, order.manifest));
@@ -322,7 +347,6 @@ Result<std::optional<Status>> status(const fs::path& pin_directory) {
   TRY_ASSIGN(status.pinned_hooks, gate->attached());
   TRY_ASSIGN(Seal seal, gate->seal());
   status.sealed = seal != Seal::Unsealed;
-  TRY_ASSIGN(status.missing_hooks, missing_hooks(status.pinned_hooks));
   TRY(describe_policy(*gate, status));
   TRY_ASSIGN(status.counters, read_counters(gate->counters()));
   return status;
@@ -336,6 +360,7 @@ Result<> seal(const manifest::Manifest& manifest, const Places& places, bool for
     return fail(ErrorKind::Refused, "the gate is sealed already", "Update its policy instead.");
   TRY(check_stays_manageable(manifest));
   TRY(check_not_rolled_back(places.state, manifest));
+  TRY(check_keeps_extension(manifest, gate));
   TRY(check_is_complete(gate));
   TRY(gate.set_seal(GATE_SEALED));
   // Half of it would be worse than none: a policy that others may have written, under a seal.

@@ -57,6 +57,7 @@ struct Status {
   uint32_t authorities = 0;                // signers of manifests
   std::string policy_name;
   std::string policy_hash;  // SHA-256 of the manifest's canonical text, in hex
+  std::string extension;    // SHA-256 of the file of the program that has the last word, in hex; or empty
   uint64_t sequence = 0;
   uint64_t generation = 0;
   manifest::Mode mode = manifest::Mode::Audit;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "gate/bank.h"
+#include "gate/extension.h"
 #include "gate/guard.h"
 #include "gate/links.h"
 #include "gate/object.h"
@@ -44,6 +45,10 @@ Result<bool> HeldGate::is_complete(const std::vector<std::string>& pinned) {
   if (wanted_.empty()) {
     TRY_ASSIGN(Kernel kernel, probe_kernel());
     wanted_ = programs_for(kernel);
+    PolicyMaps maps = {.active = active_.get(), .policies = policies_.get()};
+    TRY_ASSIGN(uint64_t generation, active_generation(maps));
+    TRY_ASSIGN(gate_policy policy, policy_of(maps, generation));
+    if (has_extension(policy)) wanted_.emplace_back(extension_program);
   }
   TRY_ASSIGN(std::vector<uint32_t> sysctl, attached_sysctl(guarded_.get()));
   return !sysctl.empty() && std::all_of(wanted_.begin(), wanted_.end(), [&](const std::string& program) {

@@ -6,39 +6,17 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <span>
 
 #include "crypto/crypto.h"
 #include "gate.skel.h"
 #include "gate/guard.h"
+#include "gate/libbpf_log.h"
 #include "gate/links.h"
 #include "gate/pins.h"
 
 namespace bpfgate::gate {
 namespace {
-
-// libbpf reports through a callback. The first warning names what failed; the rest is the verifier's log.
-std::string first_warning;
-bool is_verbose = false;
-
-int on_libbpf_message(libbpf_print_level level, const char* format, va_list arguments) {
-  if (is_verbose) return std::vfprintf(stderr, format, arguments);
-  if (level != LIBBPF_WARN || !first_warning.empty()) return 0;
-  char text[512];
-  int length = std::vsnprintf(text, sizeof(text), format, arguments);
-  first_warning.assign(text, static_cast<size_t>(std::clamp(length, 0, static_cast<int>(sizeof(text)) - 1)));
-  while (!first_warning.empty() && first_warning.back() == '\n') first_warning.pop_back();
-  return length;
-}
-
-Failure libbpf_failure(const std::string& what) {
-  int code = errno;
-  std::string detail = first_warning.empty() ? std::string(std::strerror(code)) : first_warning;
-  return Failure(
-      Error{ErrorKind::Failed, what + ": " + detail, "Run it with --verbose to see the verifier's log.", code});
-}
 
 // Process 1 of the host is in the host's; in a container this program has no business.
 Result<uint32_t> initial_network() {
@@ -106,7 +84,8 @@ Bytes build_hash() {
   return {hash.begin(), hash.end()};
 }
 
-Object::Object(std::unique_ptr<gate_skeleton, Deleter> skeleton) : skeleton_(std::move(skeleton)) {}
+Object::Object(std::unique_ptr<gate_skeleton, Deleter> skeleton, std::optional<Extension> extension)
+    : skeleton_(std::move(skeleton)), extension_(std::move(extension)) {}
 Object::Object(Object&&) noexcept = default;
 Object& Object::operator=(Object&&) noexcept = default;
 Object::~Object() = default;
@@ -114,19 +93,18 @@ Object::~Object() = default;
 void Object::Deleter::operator()(gate_skeleton* skeleton) const { gate_skeleton__destroy(skeleton); }
 void Object::Deleter::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 
-Result<Object> Object::load(const Kernel& kernel, const LoadOptions& options) {
-  first_warning.clear();
-  is_verbose = options.verbose;
-  libbpf_set_print(on_libbpf_message);
+Result<Object> Object::load(const Kernel& kernel, const LoadOptions& options, std::optional<Extension> extension) {
+  watch_libbpf(options.verbose);
   std::unique_ptr<gate_skeleton, Deleter> skeleton(gate_skeleton__open());
   if (!skeleton) return libbpf_failure("open the BPF object");
   TRY(configure(*skeleton, kernel, options));
+  skeleton->rodata->has_extension = extension.has_value();
   if (bpf_map__set_max_entries(skeleton->maps.scratch, skeleton->rodata->scratch_slots) != 0)
     return libbpf_failure("size map scratch");
   TRY(choose_programs(skeleton->obj, kernel));
   TRY(forbid_mapping(*skeleton));
   if (gate_skeleton__load(skeleton.get()) != 0) return libbpf_failure("load the gate");
-  return Object(std::move(skeleton));
+  return Object(std::move(skeleton), std::move(extension));
 }
 
 PolicyMaps Object::policy_maps() const {
@@ -146,6 +124,13 @@ Result<> Object::attach(const std::string& program, const std::filesystem::path&
   if (bpf_link__pin(links_.back().get(), link_path(pin_directory, program).c_str()) != 0)
     return libbpf_failure("pin " + program);
   return {};
+}
+
+Result<> Object::attach_extension(const Kernel& kernel, const std::filesystem::path& pin_directory) {
+  if (!extension_) return {};
+  const bpf_program* asking =
+      kernel.bpf_hook_has_kernel_argument ? skeleton_->progs.gate_bpf : skeleton_->progs.gate_bpf_3;
+  return extension_->attach(bpf_program__fd(asking), pin_directory);
 }
 
 Result<> Object::pin_marks(const std::filesystem::path& pin_directory) {
@@ -187,6 +172,7 @@ Result<> Object::guard(const std::filesystem::path& pin_directory) {
     if (bpf_program__fd(program) >= 0) TRY(append_program(bpf_program__fd(program), objects));
   }
   for (const auto& link : links_) TRY(append_link(bpf_link__fd(link.get()), objects));
+  if (extension_) TRY(extension_->append_to(objects));
   TRY(append_pins(pin_directory, objects));
   TRY(write_guarded(bpf_map__fd(skeleton_->maps.guarded), objects));
   return attach_sysctl(bpf_program__fd(skeleton_->progs.guard_sysctl));

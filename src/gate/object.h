@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "gate/bank.h"
+#include "gate/extension.h"
 #include "gate/gate.h"
 #include "gate/probe.h"
 
@@ -28,7 +30,8 @@ Bytes build_hash();
 // Loaded, not attached. Move-only; unpinned links and maps go with it.
 class Object {
  public:
-  static Result<Object> load(const Kernel& kernel, const LoadOptions& options);
+  // With an extension no call is allowed that it has not been asked about: attach_extension() must follow.
+  static Result<Object> load(const Kernel& kernel, const LoadOptions& options, std::optional<Extension> extension);
   Object(Object&&) noexcept;
   Object& operator=(Object&&) noexcept;
   ~Object();
@@ -36,6 +39,8 @@ class Object {
   [[nodiscard]] PolicyMaps policy_maps() const;
   // Attaches `program` and pins the link.
   Result<> attach(const std::string& program, const std::filesystem::path& pin_directory);
+  // Nothing where there is none.
+  Result<> attach_extension(const Kernel& kernel, const std::filesystem::path& pin_directory);
   // Pins the program that marks are read with. It is not attached: a link to an iterator can be read and changed by
   // whoever opens its pin, and a pinned program is guarded.
   Result<> pin_marks(const std::filesystem::path& pin_directory);
@@ -53,10 +58,11 @@ class Object {
     void operator()(gate_skeleton* skeleton) const;
     void operator()(bpf_link* link) const;
   };
-  explicit Object(std::unique_ptr<gate_skeleton, Deleter> skeleton);
+  Object(std::unique_ptr<gate_skeleton, Deleter> skeleton, std::optional<Extension> extension);
 
   std::unique_ptr<gate_skeleton, Deleter> skeleton_;
   std::vector<std::unique_ptr<bpf_link, Deleter>> links_;
+  std::optional<Extension> extension_;  // goes before what it is attached to
 };
 
 }  // namespace bpfgate::gate

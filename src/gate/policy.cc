@@ -175,6 +175,8 @@ gate_policy header_of(const manifest::Manifest& manifest) {
   header.revoked_count = static_cast<uint32_t>(manifest.revoked.digests.size());
   auto hash = crypto::sha256(as_bytes(manifest::canonical_text(manifest)));
   std::copy(hash.begin(), hash.end(), header.hash);
+  if (manifest.extension)
+    std::copy(manifest.extension->digest.begin(), manifest.extension->digest.end(), header.extension);
   copy_name(header.name, manifest.name);
   return header;
 }

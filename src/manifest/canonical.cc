@@ -156,6 +156,7 @@ std::string canonical_text(const Manifest& manifest) {
   if (!manifest.volumes.empty()) json["volumes"] = sorted_json(manifest.volumes, volume_json, by_volume);
   if (manifest.evidence != EvidenceRules()) json["evidence"] = evidence_json(manifest.evidence);
   if (Json revoked = revoked_json(manifest.revoked); !revoked.empty()) json["revoked"] = std::move(revoked);
+  if (manifest.extension) json["extension"] = {{"digest", "sha256:" + to_hex(manifest.extension->digest)}};
   // parse() lets only ASCII names in; `replace` keeps a hand-made Manifest from making dump() throw.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -8,8 +8,10 @@
 
 namespace bpfgate::manifest::keys {
 
-inline constexpr std::array<std::string_view, 11> manifest = {
-    "bpfgate", "name", "sequence", "mode", "evidence", "signers", "digests", "volumes", "revoked", "grants", "default"};
+inline constexpr std::array<std::string_view, 12> manifest = {"bpfgate",  "name",      "sequence", "mode",
+                                                              "evidence", "extension", "signers",  "digests",
+                                                              "volumes",  "revoked",   "grants",   "default"};
+inline constexpr std::array<std::string_view, 2> extension = {"path", "digest"};
 inline constexpr std::array<std::string_view, 2> evidence = {"ima", "signed_volumes"};
 inline constexpr std::array<std::string_view, 4> signer = {"name", "role", "certificate", "grant"};
 inline constexpr std::array<std::string_view, 5> digest = {"kind", "digest", "role", "grant", "note"};

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -120,11 +121,19 @@ struct Volume {
 std::string root_hash_text(uint16_t algorithm, const Bytes& root_hash);  // "sha256:HEX"
 std::string root_hash_text(const Volume& volume);
 
+// An administrator's own BPF program that has the last word (bpf/gate_extension.h).
+struct Extension {
+  std::string path;  // of its object file, made absolute like a certificate's
+  Bytes digest;      // SHA-256 of that file
+  bool operator==(const Extension&) const = default;
+};
+
 struct Manifest {
   std::string name;
   uint64_t sequence = 0;
   Mode mode = Mode::Audit;
   EvidenceRules evidence;
+  std::optional<Extension> extension;
   std::vector<Signer> signers;        // in the manifest's order; names and certificates differ
   std::vector<ListedDigest> digests;  // in the manifest's order; no digest twice
   Revocations revoked;

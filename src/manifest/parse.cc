@@ -35,6 +35,7 @@ class Parser {
     TRY(root.check_object(keys::manifest));
     TRY(read_header(root));
     TRY(read_evidence(root));
+    TRY(read_extension(root));
     TRY(read_grants(root));
     TRY(read_list(root, "signers", kMaxSigners, &Parser::read_signer));
     TRY(read_list(root, "digests", kMaxDigests, &Parser::read_digest));
@@ -72,6 +73,30 @@ class Parser {
       TRY_ASSIGN(manifest_.evidence.signed_volumes, signed_volumes->boolean());
     }
     return {};
+  }
+
+  // The file is read where the gate is loaded, and nowhere else.
+  Result<> read_extension(const Place& root) {
+    auto place = root.optional_member("extension");
+    if (!place) return {};
+    TRY(place->check_object(keys::extension));
+    Extension extension;
+    TRY_ASSIGN(Place path, place->member("path"));
+    TRY_ASSIGN(std::string text, path.text(kMaxPathBytes));
+    TRY_ASSIGN(std::filesystem::path directory, path.directory());
+    extension.path = (directory / text).lexically_normal().string();
+    TRY_ASSIGN(Place digest, place->member("digest"));
+    TRY_ASSIGN(extension.digest, parse_file_digest(digest));
+    manifest_.extension = std::move(extension);
+    return {};
+  }
+
+  // Of the whole file, which is not what fs-verity's is of. Zero stands for none.
+  static Result<Bytes> parse_file_digest(const Place& place) {
+    constexpr const char* form = "write it as sha256sum prints it, after the name of the hash: sha256:HEX";
+    TRY_ASSIGN(Bytes digest, parse_sha256(place, "digest of a file", form));
+    if (digest == Bytes(digest.size())) return place.fail("is no SHA-256 digest of a file", form);
+    return digest;
   }
 
   Result<> read_grants(const Place& root) {

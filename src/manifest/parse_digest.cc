@@ -93,4 +93,16 @@ Result<ParsedDigest> parse_root_hash_text(const Place& place) {
   return parsed;
 }
 
+Result<Bytes> parse_sha256(const Place& place, std::string_view what, const char* form) {
+  constexpr std::string_view prefix = "sha256:";
+  constexpr size_t size = 32;
+  TRY_ASSIGN(std::string text, place.text(kMaxNoteBytes));
+  if (!text.starts_with(prefix)) return place.fail(in_quotes(text) + " is no SHA-256 " + std::string(what), form);
+  auto bytes = from_hex(std::string_view(text).substr(prefix.size()));
+  if (!bytes) return place.fail(bytes.error().message, form);
+  if (bytes->size() != size)
+    return place.fail("has " + std::to_string(2 * bytes->size()) + " digits, not " + std::to_string(2 * size), form);
+  return *std::move(bytes);
+}
+
 }  // namespace bpfgate::manifest

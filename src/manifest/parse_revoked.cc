@@ -10,8 +10,8 @@
 namespace bpfgate::manifest {
 namespace {
 
-constexpr std::string_view fingerprint_prefix = "sha256:";
-constexpr size_t fingerprint_size = 32;
+constexpr const char* fingerprint_form =
+    "write it as sha256:HEX, of the certificate in DER: openssl x509 -outform DER | sha256sum";
 
 Result<std::string> note_of(const Place& place) {
   auto note = place.optional_member("note");
@@ -19,22 +19,11 @@ Result<std::string> note_of(const Place& place) {
   return note->text(kMaxNoteBytes);
 }
 
-Result<Bytes> parse_fingerprint(const Place& place) {
-  const char* form = "write it as sha256:HEX, of the certificate in DER: openssl x509 -outform DER | sha256sum";
-  TRY_ASSIGN(std::string text, place.text(kMaxNoteBytes));
-  if (!text.starts_with(fingerprint_prefix)) return place.fail(in_quotes(text) + " is no SHA-256 fingerprint", form);
-  auto bytes = from_hex(std::string_view(text).substr(fingerprint_prefix.size()));
-  if (!bytes) return place.fail(bytes.error().message, form);
-  if (bytes->size() != fingerprint_size)
-    return place.fail("has " + std::to_string(2 * bytes->size()) + " digits, not 64", form);
-  return *std::move(bytes);
-}
-
 Result<RevokedCertificate> parse_certificate(const Place& place) {
   TRY(place.check_object(keys::revoked_certificate));
   RevokedCertificate revoked;
   TRY_ASSIGN(Place fingerprint, place.member("fingerprint"));
-  TRY_ASSIGN(revoked.fingerprint, parse_fingerprint(fingerprint));
+  TRY_ASSIGN(revoked.fingerprint, parse_sha256(fingerprint, "fingerprint", fingerprint_form));
   TRY_ASSIGN(revoked.note, note_of(place));
   return revoked;
 }

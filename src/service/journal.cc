@@ -49,6 +49,7 @@ constexpr Id reason_ids[] = {
     {"helper-not-granted", "1d57bd2eae4f487594003c6e473e2756"},
     {"kfunc-not-granted", "c6255b96c20347d3b26bd791a93dcf97"},
     {"program-not-signed", "7c8bb07a7e41442ea88f931a2dffcaf1"},
+    {"extension-refused", "b8d0f1c6a5354e0b9a3c7f52d16e84a9"},
     {"debugger", "3990b199c9365387ac1280383fd4b699"},
     {"taint-file", "3306000125dd50eda433c1f171e2bc26"},
     {"taint-anonymous", "9e5c4d84bd4a5d978eefa3df31a9f83f"},

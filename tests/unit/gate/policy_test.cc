@@ -98,6 +98,16 @@ TEST_CASE("a volume is its root hash among the digests, and its loaders by inode
   CHECK(offline->trust.volumes.at(1).loaders.at(4711) == std::vector<std::string>{"inspect"});
 }
 
+TEST_CASE("an extension is its digest") {
+  std::string text = R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit")";
+  auto none = gate::compile(parse(text + "}"));
+  REQUIRE(none);
+  CHECK(to_hex(none->header.extension) == std::string(64, '0'));
+  auto one = gate::compile(parse(text + R"(, "extension": {"path": "x.o", "digest": "sha256:)" + digest + "\"}}"));
+  REQUIRE(one);
+  CHECK(to_hex(one->header.extension) == digest);
+}
+
 TEST_CASE("judging offline trusts the manifest's signers, in their roles") {
   auto offline = gate::offline_trust(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
     {"name": "loaders", "role": "loader", "certificate": "loader.pem", "grant": "full"},

@@ -167,3 +167,19 @@ TEST_CASE("a manifest may revoke nothing") {
     CHECK(manifest->revoked == Revocations());
   }
 }
+
+TEST_CASE("an extension has a path beside the manifest, and a digest that alone counts") {
+  nlohmann::json json = sample();
+  CHECK_FALSE(parse_json(json)->extension);
+  json["extension"] = {{"path", "a/last_word.bpf.o"}, {"digest", "sha256:" + std::string(64, 'c')}};
+  auto manifest = parse_json(json);
+  REQUIRE(manifest);
+  CHECK(manifest->extension == Extension{"/dir/a/last_word.bpf.o", Bytes(32, 0xcc)});
+  json["extension"]["path"] = "/elsewhere.o";
+  auto elsewhere = parse_json(json);
+  REQUIRE(elsewhere);
+  CHECK(elsewhere->extension->path == "/elsewhere.o");
+  CHECK(canonical_text(*elsewhere) == canonical_text(*manifest));
+  json["extension"]["digest"] = "sha256:" + std::string(64, 'd');
+  CHECK(canonical_text(*parse_json(json)) != canonical_text(*manifest));
+}

@@ -135,6 +135,14 @@ TEST_CASE("differences of what is revoked: to revoke makes nothing wider") {
   CHECK(list[0]["pointer"] == "/revoked/digests");
 }
 
+TEST_CASE("differences of the extension") {
+  const std::string added =
+      R"([{"op":"add","path":"/extension","value":{"path":"x.o","digest":")" + kDigest + R"("}}])";
+  const std::string extension = "{\"digest\":\"" + kDigest + "\"}";
+  check_all(
+      {{added.c_str(), {"~ extension nothing -> " + extension}, {"~ extension " + extension + " -> nothing (wider)"}}});
+}
+
 TEST_CASE("differences of grants") {
   const std::string grant = "~ grant tracing: ";
   check_all({

@@ -413,3 +413,23 @@ TEST_CASE("what is revoked is refused at its place where it is wrong") {
   many["revoked"]["digests"] = std::vector<int>(kMaxRevokedDigests + 1, 0);
   check_refused(parse_json(many), ": /revoked/digests: has 10001 elements, at most 10000 fit", "");
 }
+
+TEST_CASE("an extension needs a path and the SHA-256 of a file") {
+  check_all({
+      {R"([{"op":"add","path":"/extension","value":"x"}])", ": /extension: ", ""},
+      {R"([{"op":"add","path":"/extension","value":{"path":"x"}}])", ": /extension: the key \"digest\" is missing",
+       "add it"},
+      {R"([{"op":"add","path":"/extension","value":{"path":"x","digest":"sha256:00","when":{}}}])",
+       ": /extension/when: unknown key", "path and digest"},
+      {R"([{"op":"add","path":"/extension","value":{"path":"x","digest":"sha256:00"}}])",
+       ": /extension/digest: has 2 digits, not 64", "sha256sum"},
+      {("[{\"op\":\"add\",\"path\":\"/extension\",\"value\":{\"path\":\"x\",\"digest\":\"sha256:" +
+        std::string(64, '0') + "\"}}]")
+           .c_str(),
+       ": /extension/digest: is no SHA-256 digest of a file", "sha256sum"},
+      {("[{\"op\":\"add\",\"path\":\"/extension\",\"value\":{\"path\":\"x\",\"digest\":\"sha512:" +
+        std::string(128, '1') + "\"}}]")
+           .c_str(),
+       ": /extension/digest: \"sha512:", "sha256sum"},
+  });
+}

@@ -43,6 +43,7 @@ TEST_CASE("the schema knows the keys the parser knows") {
   CHECK(keys_of(parts.at("revoked")) == as_set(keys::revoked));
   CHECK(keys_of(parts.at("revoked_digest")) == as_set(keys::revoked_digest));
   CHECK(keys_of(parts.at("revoked_certificate")) == as_set(keys::revoked_certificate));
+  CHECK(keys_of(schema.at("properties").at("extension")) == as_set(keys::extension));
   CHECK(keys_of(parts.at("grant")) == as_set(keys::grant));
   CHECK(keys_of(parts.at("helpers")) == as_set(keys::helpers));
   CHECK(keys_of(parts.at("attach_to")) == as_set(keys::attach_to));

@@ -9,6 +9,7 @@
 #include "gate/gate.h"
 #include "gate/lockout.h"
 #include "gate/metrics.h"
+#include "gate/notes.h"
 #include "manifest/manifest.h"
 
 namespace bpfgate::cli {
@@ -65,10 +66,13 @@ Result<> check_lock_out(const manifest::Manifest& manifest, bool force) {
   return refuse_lock_out(locked_out);
 }
 
-// A policy is for many hosts: what this one's kernel lacks is no error, but may be a mistake in writing.
-Result<> warn_of_unknown_names(const manifest::Manifest& manifest) {
+// A policy is for many hosts: what this one's kernel lacks is no error, but may be a mistake in writing; as what the
+// notes are about.
+Result<> warn_of_doubtful(const manifest::Manifest& manifest) {
   TRY_ASSIGN(std::vector<std::string> unknown, gate::unknown_names(manifest));
   for (const std::string& sentence : unknown) std::fprintf(stderr, "bpfgate: warning: %s\n", sentence.c_str());
+  for (const std::string& sentence : gate::notes_on(manifest))
+    std::fprintf(stderr, "bpfgate: note: %s\n", sentence.c_str());
   return {};
 }
 
@@ -87,7 +91,7 @@ Result<int> load(const GateOptions& options) {
     return compare_with_loaded(*present, manifest);
   }
   TRY(check_lock_out(manifest, options.force));
-  TRY(warn_of_unknown_names(manifest));
+  TRY(warn_of_doubtful(manifest));
   TRY(gate::load(manifest, options.load));
   std::fprintf(stderr, "bpfgate: loaded in %s mode\n", std::string(manifest::name_of(manifest.mode)).c_str());
   if (options.json) {
@@ -104,7 +108,7 @@ Result<int> update(const GateOptions& options) {
   TRY_ASSIGN(gate::Order order, load_order(options));
   const manifest::Manifest& manifest = order.manifest;
   TRY(check_lock_out(manifest, options.force));
-  TRY(warn_of_unknown_names(manifest));
+  TRY(warn_of_doubtful(manifest));
   TRY(gate::update(order, options.load.places));
   std::fprintf(stderr, "bpfgate: policy %s, sequence %llu, is in force in %s mode\n", manifest.name.c_str(),
                static_cast<unsigned long long>(manifest.sequence),

@@ -7,7 +7,7 @@
 #include "cli/keys.h"
 #include "cli/output.h"
 #include "cli/policy_source.h"
-#include "gate/signers.h"
+#include "gate/notes.h"
 #include "manifest/diff.h"
 #include "manifest/manifest.h"
 
@@ -43,7 +43,7 @@ void print_checked(const manifest::Layers& policy) {
   std::printf("%s: %s, sequence %llu, mode %s\n", policy.files.front().c_str(), manifest.name.c_str(),
               static_cast<unsigned long long>(manifest.sequence), std::string(name_of(manifest.mode)).c_str());
   for (size_t i = 1; i < policy.files.size(); ++i) std::printf("  with %s\n", policy.files[i].c_str());
-  for (const std::string& note : gate::revocation_notes(manifest)) std::printf("  note: %s\n", note.c_str());
+  for (const std::string& note : gate::notes_on(manifest)) std::printf("  note: %s\n", note.c_str());
 }
 
 Result<int> check(const ManifestOptions& options) {
@@ -54,7 +54,7 @@ Result<int> check(const ManifestOptions& options) {
     output["sequence"] = policy.manifest.sequence;
     output["mode"] = manifest::name_of(policy.manifest.mode);
     output["files"] = names_of(policy.files);
-    output["notes"] = gate::revocation_notes(policy.manifest);
+    output["notes"] = gate::notes_on(policy.manifest);
     print_json(output);
   } else {
     print_checked(policy);

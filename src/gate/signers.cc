@@ -21,18 +21,6 @@ Result<crypto::Certificate> parse_certificate(const Signer& signer) {
   return certificate;
 }
 
-std::set<Bytes> revoked_fingerprints(const manifest::Manifest& manifest) {
-  std::set<Bytes> fingerprints;
-  for (const manifest::RevokedCertificate& revoked : manifest.revoked.certificates)
-    fingerprints.insert(revoked.fingerprint);
-  return fingerprints;
-}
-
-Bytes fingerprint_of(const crypto::Certificate& certificate) {
-  auto fingerprint = certificate.fingerprint();
-  return {fingerprint.begin(), fingerprint.end()};
-}
-
 // A library's signature that passes for a loader's, or a loader's for one with another grant, would make the manifest
 // mean something else than it says. That a loader passes for a library does no harm: it is trusted with more.
 bool may_pass_for(const Signer& signer, const Signer& other) {
@@ -82,42 +70,19 @@ bool has_any(const std::set<Bytes>& ids, const std::vector<Bytes>& wanted) {
   return std::ranges::any_of(wanted, [&](const Bytes& id) { return ids.contains(id); });
 }
 
-std::string text_of(const manifest::RevokedDigest& revoked) {
-  return std::string(digest_prefix(revoked.kind, revoked.algorithm)) + to_hex(revoked.digest);
-}
-
-using DigestKey = std::tuple<manifest::DigestKind, uint16_t, Bytes>;
-
-void note_digests(const manifest::Manifest& manifest, std::vector<std::string>& notes) {
-  std::map<DigestKey, size_t> listed;
-  for (size_t i = 0; i < manifest.digests.size(); ++i) {
-    const manifest::ListedDigest& one = manifest.digests[i];
-    listed.emplace(DigestKey{one.kind, one.algorithm, one.digest}, i);
-  }
-  for (const manifest::RevokedDigest& revoked : manifest.revoked.digests) {
-    auto found = listed.find({revoked.kind, revoked.algorithm, revoked.digest});
-    if (found == listed.end()) continue;
-    notes.push_back("/digests/" + std::to_string(found->second) + ": " + text_of(revoked) +
-                    " is listed and revoked: revoked counts");
-  }
-}
-
-void note_certificates(const manifest::Manifest& manifest, std::vector<std::string>& notes) {
-  std::set<Bytes> unknown = revoked_fingerprints(manifest);
-  if (unknown.empty()) return;
-  std::set<Bytes> all = unknown;
-  for (const Signer& signer : manifest.signers) {
-    auto certificate = crypto::Certificate::parse(signer.certificate, signer.certificate_path);
-    if (!certificate || !all.contains(fingerprint_of(*certificate))) continue;
-    notes.push_back("signer " + signer.name + ": its certificate is revoked, and nothing it has signed counts");
-    unknown.erase(fingerprint_of(*certificate));
-  }
-  for (const Bytes& fingerprint : unknown)
-    notes.push_back("revoked certificate sha256:" + to_hex(fingerprint) +
-                    " is no signer's: what others vouch for is not looked at");
-}
-
 }  // namespace
+
+std::set<Bytes> revoked_fingerprints(const manifest::Manifest& manifest) {
+  std::set<Bytes> fingerprints;
+  for (const manifest::RevokedCertificate& revoked : manifest.revoked.certificates)
+    fingerprints.insert(revoked.fingerprint);
+  return fingerprints;
+}
+
+Bytes fingerprint_of(const crypto::Certificate& certificate) {
+  auto fingerprint = certificate.fingerprint();
+  return {fingerprint.begin(), fingerprint.end()};
+}
 
 Result<Signers> read_signers(const manifest::Manifest& manifest) {
   Signers signers;
@@ -156,13 +121,6 @@ Result<bool> has_authority(const manifest::Manifest& manifest) {
   for (size_t i = 0; i < manifest.signers.size(); ++i)
     if (manifest.signers[i].role == Role::Manifest && !signers.revoked[i]) return true;
   return false;
-}
-
-std::vector<std::string> revocation_notes(const manifest::Manifest& manifest) {
-  std::vector<std::string> notes;
-  note_digests(manifest, notes);
-  note_certificates(manifest, notes);
-  return notes;
 }
 
 }  // namespace bpfgate::gate

@@ -3,7 +3,7 @@
 // shares a keyring of the kernel.
 #pragma once
 
-#include <string>
+#include <set>
 #include <vector>
 
 #include "base/result.h"
@@ -31,8 +31,8 @@ KeyringGroups keyring_groups(const manifest::Manifest& manifest, const Signers& 
 // Whether somebody may sign manifests, and is not revoked.
 Result<bool> has_authority(const manifest::Manifest& manifest);
 
-// What a reader of the manifest should know of what it revokes, in sentences: what it trusts elsewhere, and whose
-// certificates it does not know. Certificates that cannot be read are passed over.
-std::vector<std::string> revocation_notes(const manifest::Manifest& manifest);
+// SHA-256 of certificates in DER: those that the manifest revokes, and one's own.
+std::set<Bytes> revoked_fingerprints(const manifest::Manifest& manifest);
+Bytes fingerprint_of(const crypto::Certificate& certificate);
 
 }  // namespace bpfgate::gate

@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "gate/gate.h"
 #include "gate/lockout.h"
+#include "gate/notes.h"
 #include "gate/policy.h"
 #include "gate/seal.h"
 #include "gate/signers.h"
@@ -353,7 +354,7 @@ TEST_CASE("a digest that is revoked has one record, whether it is listed or not,
     CHECK(value.grants == 0);
   }
   CHECK((policy->digests[0].first.algorithm | policy->digests[1].first.algorithm) == (1 | 4 | GATE_DIGEST_IMA));
-  auto notes = gate::revocation_notes(manifest);
+  auto notes = gate::notes_on(manifest);
   REQUIRE(notes.size() == 1);
   CHECK(notes[0] == "/digests/0: sha256:" + digest + " is listed and revoked: revoked counts");
 }
@@ -366,20 +367,36 @@ TEST_CASE("a signer whose certificate is revoked is nobody's, in whatever role")
   auto trusted = parse(manifest_with(signers, ""));
   CHECK(gate::has_authority(trusted).value());
   CHECK(gate::offline_trust(trusted)->trust.signers.size() == 2);
-  CHECK(gate::revocation_notes(trusted).empty());
+  CHECK(gate::notes_on(trusted).empty());
   auto no_loaders = parse(manifest_with(signers, revoked_certificate(fingerprint_of(data + "loader.pem"))));
   auto offline = gate::offline_trust(no_loaders);
   REQUIRE(offline);
   REQUIRE(offline->trust.signers.size() == 1);
   CHECK(offline->trust.signers[0].name == "libs");
   CHECK(gate::keyring_groups(no_loaders, offline->signers) == std::vector<std::vector<size_t>>{{1}});
-  CHECK(gate::revocation_notes(no_loaders) ==
+  CHECK(gate::notes_on(no_loaders) ==
         std::vector<std::string>{"signer loaders: its certificate is revoked, and nothing it has signed counts"});
   auto no_policy = parse(manifest_with(signers, revoked_certificate(fingerprint_of(data + "stranger.pem"))));
   CHECK_FALSE(gate::has_authority(no_policy).value());
-  auto notes = gate::revocation_notes(parse(manifest_with(signers, revoked_certificate("sha256:" + digest))));
+  auto notes = gate::notes_on(parse(manifest_with(signers, revoked_certificate("sha256:" + digest))));
   REQUIRE(notes.size() == 1);
   CHECK(notes[0].find("is no signer's") != std::string::npos);
+}
+
+TEST_CASE("a grant for signed programs that nobody signs is noted where it is in use") {
+  const std::string loaders = signer("loaders", "loader", "loader.pem");
+  const std::string note =
+      "grant signed-programs-only is for signed programs, and the manifest names nobody who signs any: it allows "
+      "nothing";
+  auto manifest = parse(manifest_with(loaders, ""));
+  CHECK(gate::notes_on(manifest).empty());
+  manifest.default_grants = {"none", "signed-programs-only"};
+  CHECK(gate::notes_on(manifest) == std::vector{note});
+  manifest.default_grants = {"none"};
+  manifest.signers[0].grants = {"signed-programs-only"};
+  CHECK(gate::notes_on(manifest) == std::vector{note});
+  manifest.signers.push_back({"programs", manifest::Role::Program, {}, {}, {}});
+  CHECK(gate::notes_on(manifest).empty());
 }
 
 TEST_CASE("a revoked certificate that could pass for another signer's must not stay so") {

@@ -118,9 +118,7 @@ void add_source_options(CLI::App& app, EventsOptions& options) {
       ->check(refuse_empty)
       ->excludes(follow)
       ->excludes(journal);
-  app.add_option("--pin-directory", options.pin_directory, "where in bpffs the gate is")
-      ->type_name("DIR")
-      ->capture_default_str();
+  add_pin_directory(app, options.pin_directory);
 }
 
 void add_filter_options(CLI::App& app, EventsOptions& options) {

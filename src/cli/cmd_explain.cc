@@ -153,9 +153,7 @@ void setup_explain(CLI::App& app, int& status) {
       app.add_option("--manifest", options->policy.file, "the policy to judge by; without it the host's");
   file->type_name("FILE");
   add_root_option(app, options->policy, file);
-  app.add_option("--pin-directory", options->pin_directory, "where in bpffs the gate is")
-      ->type_name("DIR")
-      ->capture_default_str();
+  add_pin_directory(app, options->pin_directory);
   app.add_flag("--json", options->json, "print one JSON object");
   app.callback([options, &status] {
     Result<int> done = run(*options);

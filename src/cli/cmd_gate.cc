@@ -239,9 +239,7 @@ void add_command(CLI::App& parent, const GateCommand& command, int& status) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
   auto options = std::make_shared<GateOptions>();
   command.add_options(*app, *options);
-  app->add_option("--pin-directory", options->load.places.pins, "where in bpffs the gate is")
-      ->type_name("DIR")
-      ->capture_default_str();
+  add_pin_directory(*app, options->load.places.pins);
   app->add_option("--state-directory", options->load.places.state, "where sequence numbers outlive a boot")
       ->type_name("DIR")
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/gate_status.h"
 #include "cli/output.h"
+#include "cli/policy_source.h"
 #include "gate/gate.h"
 #include "gate/probe.h"
 
@@ -60,9 +61,7 @@ Result<int> run(const StatusOptions& options) {
 
 void setup_status(CLI::App& app, int& status) {
   auto options = std::make_shared<StatusOptions>();
-  app.add_option("--pin-directory", options->pin_directory, "where in bpffs the gate is")
-      ->type_name("DIR")
-      ->capture_default_str();
+  add_pin_directory(app, options->pin_directory);
   app.add_flag("--json", options->json, "print one JSON object");
   app.callback([options, &status] {
     Result<int> done = run(*options);

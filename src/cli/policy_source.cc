@@ -13,6 +13,10 @@ CLI::Option* add_root_option(CLI::App& app, PolicySource& source, CLI::Option* f
       ->excludes(file);
 }
 
+void add_pin_directory(CLI::App& app, std::filesystem::path& directory) {
+  app.add_option("--pin-directory", directory, "where in bpffs the gate is")->type_name("DIR")->capture_default_str();
+}
+
 manifest::LayerPaths layers_of(const PolicySource& source) { return {.root = source.root}; }
 
 Result<manifest::Layers> read_policy(const PolicySource& source) {

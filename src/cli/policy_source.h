@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which policy a command is about: one manifest, or the host's own, put together from three directories.
+// Which policy a command is about: one manifest, or the host's own, put together from three directories; or which gate.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -22,6 +22,9 @@ std::string refuse_empty(const std::string& value);
 
 // Declares --root, which does not go with `file`. Neither may be empty.
 CLI::Option* add_root_option(CLI::App& app, PolicySource& source, CLI::Option* file);
+
+// Declares --pin-directory.
+void add_pin_directory(CLI::App& app, std::filesystem::path& directory);
 
 manifest::LayerPaths layers_of(const PolicySource& source);
 

@@ -97,15 +97,20 @@ Result<> write_records(const PolicyMaps& maps, const Policy& policy, uint32_t ba
   return write_digests(maps, policy, bank);
 }
 
+// The records of one bank, of those maps that have `limit` for each.
+template <typename Record>
+Result<std::vector<Record>> records_of(int map, const char* name, uint64_t generation, uint32_t count, uint32_t limit) {
+  std::vector<Record> records;
+  for (uint32_t i = 0; i < std::min(count, limit); ++i) {
+    TRY_ASSIGN(Record record, get<Record>(map, name, bank_of(generation) * limit + i));
+    records.push_back(record);
+  }
+  return records;
+}
+
 Result<std::vector<gate_signer>> signers_of(const PolicyMaps& maps, uint64_t generation) {
   TRY_ASSIGN(gate_policy header, policy_of(maps, generation));
-  std::vector<gate_signer> signers;
-  for (uint32_t i = 0; i < header.keyring_count && i < GATE_MAX_KEYRINGS; ++i) {
-    TRY_ASSIGN(gate_signer signer,
-               get<gate_signer>(maps.signers, "signers", bank_of(generation) * GATE_MAX_KEYRINGS + i));
-    signers.push_back(signer);
-  }
-  return signers;
+  return records_of<gate_signer>(maps.signers, "signers", generation, header.keyring_count, GATE_MAX_KEYRINGS);
 }
 
 }  // namespace
@@ -146,13 +151,8 @@ Result<> set_mode(const PolicyMaps& maps, uint64_t generation, uint32_t mode) {
 
 Result<std::vector<gate_authority>> authorities_of(const PolicyMaps& maps, uint64_t generation) {
   TRY_ASSIGN(gate_policy header, policy_of(maps, generation));
-  std::vector<gate_authority> authorities;
-  for (uint32_t i = 0; i < header.authority_count && i < GATE_MAX_AUTHORITIES; ++i) {
-    TRY_ASSIGN(gate_authority authority,
-               get<gate_authority>(maps.authorities, "authorities", bank_of(generation) * GATE_MAX_AUTHORITIES + i));
-    authorities.push_back(authority);
-  }
-  return authorities;
+  return records_of<gate_authority>(maps.authorities, "authorities", generation, header.authority_count,
+                                    GATE_MAX_AUTHORITIES);
 }
 
 Result<std::string> grant_name(const PolicyMaps& maps, uint64_t generation, uint32_t grant) {

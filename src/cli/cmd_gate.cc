@@ -151,6 +151,8 @@ Result<int> status(const GateOptions& options) {
 
 Result<int> seal(const GateOptions& options) {
   TRY_ASSIGN(gate::Order order, load_order(options));
+  TRY(check_lock_out(order.manifest, options.force));
+  TRY(warn_of_doubtful(order.manifest));
   TRY(gate::seal(order.manifest, options.load.places, options.force));
   std::fprintf(stderr, "bpfgate: sealed: from now on only a signed manifest changes the gate\n");
   if (options.json) print_json(json_output("gate seal"));
@@ -230,11 +232,6 @@ constexpr GateCommand gate_commands[] = {
     {"unload", "take the gate out of the kernel", unload, add_unload_options},
 };
 
-// A directory is called by its last component, too.
-std::filesystem::path without_slash(const std::filesystem::path& path) {
-  return path.has_filename() ? path : path.parent_path();
-}
-
 void add_command(CLI::App& parent, const GateCommand& command, int& status) {
   CLI::App* app = parent.add_subcommand(command.name, command.summary);
   auto options = std::make_shared<GateOptions>();
@@ -246,7 +243,6 @@ void add_command(CLI::App& parent, const GateCommand& command, int& status) {
   app->add_flag("--json", options->json, "print one JSON object");
   if (CLI::Option* prometheus = app->get_option_no_throw("--prometheus")) prometheus->excludes("--json");
   app->callback([options, &status, action = command.action] {
-    options->load.places.pins = without_slash(options->load.places.pins);
     Result<int> done = action(*options);
     status = done ? *done : report(done.error());
   });

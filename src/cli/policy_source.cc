@@ -14,7 +14,16 @@ CLI::Option* add_root_option(CLI::App& app, PolicySource& source, CLI::Option* f
 }
 
 void add_pin_directory(CLI::App& app, std::filesystem::path& directory) {
-  app.add_option("--pin-directory", directory, "where in bpffs the gate is")->type_name("DIR")->capture_default_str();
+  // A gate is called by its last component, too, and looked for wherever bpffs is mounted.
+  auto whole = [](const std::string& text) {
+    std::filesystem::path path = std::filesystem::absolute(text);
+    return (path.has_filename() ? path : path.parent_path()).string();
+  };
+  app.add_option("--pin-directory", directory, "where in bpffs the gate is")
+      ->type_name("DIR")
+      ->check(refuse_empty)
+      ->transform(whole)
+      ->capture_default_str();
 }
 
 manifest::LayerPaths layers_of(const PolicySource& source) { return {.root = source.root}; }

@@ -2,6 +2,7 @@
 #include "gate/bank.h"
 
 #include <bpf/bpf.h>
+#include <sys/random.h>
 
 #include <algorithm>
 #include <cstring>
@@ -114,6 +115,14 @@ Result<std::vector<gate_signer>> signers_of(const PolicyMaps& maps, uint64_t gen
 }
 
 }  // namespace
+
+// JSON has no more than 53 bits for a number. Those that follow count from here.
+Result<uint64_t> unforeseen_generation(uint64_t active) {
+  uint64_t random = 0;
+  if (::getrandom(&random, sizeof(random), 0) != static_cast<ssize_t>(sizeof(random)))
+    return fail_errno("get random bytes");
+  return random >> 13 << 1 | (bank_of(active) ^ 1);
+}
 
 Result<uint64_t> active_generation(const PolicyMaps& maps) { return get<uint64_t>(maps.active, "active", uint32_t{0}); }
 

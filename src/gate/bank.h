@@ -25,6 +25,9 @@ struct PolicyMaps {
   int volume_loaders = -1;
 };
 
+// Of the other bank, and not to be guessed: 51 bits are random. ErrorKind::Failed where there is no randomness.
+Result<uint64_t> unforeseen_generation(uint64_t active);
+
 Result<uint64_t> active_generation(const PolicyMaps& maps);
 Result<gate_policy> policy_of(const PolicyMaps& maps, uint64_t generation);
 

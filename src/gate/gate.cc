@@ -21,6 +21,7 @@
 #include "gate/pins.h"
 #include "gate/policy.h"
 #include "gate/probe.h"
+#include "gate/replaced.h"
 #include "gate/seal.h"
 #include "gate/sequence.h"
 #include "gate/signers.h"
@@ -144,39 +145,32 @@ Result<> check_keeps_extension(const manifest::Manifest& manifest, const PinnedG
               "Take the gate away and load it again: an extension comes and goes with it.");
 }
 
-// Programs of this build that are not attached.
-Result<std::vector<std::string>> missing_hooks(const std::vector<std::string>& attached, const gate_policy& policy) {
-  TRY_ASSIGN(Kernel kernel, probe_kernel());
-  std::vector<std::string> wanted = programs_for(kernel);
-  wanted.emplace_back(sysctl_program);
-  if (has_extension(policy)) wanted.emplace_back(extension_program);
-  // Loaded before dm_verity was, it does without: no volume is trusted then.
-  auto is_attached = [&](const char* name) {
-    return std::find(attached.begin(), attached.end(), name) != attached.end();
-  };
-  if (std::none_of(volume_programs.begin(), volume_programs.end(), is_attached))
-    std::erase_if(wanted, [](const std::string& name) {
-      return std::find(volume_programs.begin(), volume_programs.end(), name) != volume_programs.end();
-    });
-  std::erase_if(wanted, [&](const std::string& program) {
-    return std::find(attached.begin(), attached.end(), program) != attached.end();
-  });
-  return wanted;
-}
-
 Result<> check_is_complete(const PinnedGate& gate) {
   TRY_ASSIGN(std::vector<std::string> attached, gate.attached());
   TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
   TRY_ASSIGN(gate_policy policy, policy_of(gate.policy_maps(), generation));
-  TRY_ASSIGN(std::vector<std::string> missing, missing_hooks(attached, policy));
+  TRY_ASSIGN(Kernel kernel, probe_kernel());
+  std::vector<std::string> missing = missing_programs(kernel, policy, attached);
   if (missing.empty()) return {};
   return fail(ErrorKind::Refused, "the gate is incomplete: " + missing.front() + " is not attached",
               "Take it away and load it again.");
 }
 
-// Writes the policy into the idle bank and makes it the active one. With `state`, its number is remembered there
-// before: once it is known that nothing is wrong with the manifest itself.
-Result<> apply(const manifest::Manifest& manifest, const PinnedGate& gate, const fs::path* state) {
+// Of the keyrings of a policy that is not in force any more, as many as possible.
+Result<> remove_outdated(const std::vector<keyring::Serial>& keyrings) {
+  Result<> outcome;
+  for (keyring::Serial serial : keyrings) {
+    auto removed = keyring::remove(serial);
+    if (!removed && outcome) outcome = std::move(removed);
+  }
+  if (outcome) return outcome;
+  return std::unexpected(
+      std::move(outcome).error().within("the policy is in force, but a keyring of the last one stays"));
+}
+
+// Writes the policy into the idle bank and makes it the active one, as `generation`. With `state`, its number is
+// remembered there before: once it is known that nothing is wrong with the manifest itself.
+Result<> apply(const manifest::Manifest& manifest, const PinnedGate& gate, uint64_t next, const fs::path* state) {
   const PolicyMaps maps = gate.policy_maps();
   TRY_ASSIGN(std::vector<std::string> attached, gate.attached());
   TRY(check_follows_volumes(manifest, attached));
@@ -185,14 +179,21 @@ Result<> apply(const manifest::Manifest& manifest, const PinnedGate& gate, const
   TRY_ASSIGN(Policy policy, compile(manifest));
   TRY(announce_volumes(manifest));
   if (state != nullptr) TRY(record_sequence(*state, manifest));
-  TRY(write_bank(maps, policy, generation + 1, policy.header.mode));
-  TRY(activate(maps, generation + 1));
+  TRY(write_bank(maps, policy, next, policy.header.mode));
+  TRY(activate(maps, next));
   // The next call is the first under the new policy: by it this process is judged again, and may touch keyrings.
-  auto judged = policy_of(maps, generation + 1);
+  auto judged = policy_of(maps, next);
   policy.keep_keyrings();
   TRY(judged);
-  for (keyring::Serial serial : outdated) TRY(keyring::remove(serial));
-  return {};
+  return remove_outdated(outdated);
+}
+
+// While the maps are anybody's to write, somebody may have had his files judged as what he liked, under the generation
+// that comes next, and put back what was there. So the one that comes is none that can be foreseen.
+Result<> apply_unforeseen(const manifest::Manifest& manifest, const PinnedGate& gate, const fs::path* state) {
+  TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
+  TRY_ASSIGN(uint64_t next, unforeseen_generation(generation));
+  return apply(manifest, gate, next, state);
 }
 
 // With the seal set nobody else gets a descriptor any more, so this is when to look for those who have one. Whether
@@ -200,7 +201,14 @@ Result<> apply(const manifest::Manifest& manifest, const PinnedGate& gate, const
 Result<> check_sealed(const PinnedGate& gate, bool force) {
   TRY(gate.check_access());
   if (!force) TRY(check_nobody_holds(gate));
-  return {};
+  return check_not_replaced(gate.guarded());
+}
+
+Result<> check_and_apply(const manifest::Manifest& manifest, const PinnedGate& gate, const Places& places, bool force) {
+  TRY(check_sealed(gate, force));
+  TRY(apply_unforeseen(manifest, gate, &places.state));
+  // Until then whoever was judged an administrator meanwhile could still get a descriptor.
+  return check_sealed(gate, force);
 }
 
 manifest::Mode mode_of(uint32_t mode) {
@@ -213,7 +221,8 @@ Result<> describe_policy(const PinnedGate& gate, Status& status) {
   status.policy_name = std::string(header.name, ::strnlen(header.name, sizeof(header.name)));
   status.policy_hash = to_hex(header.hash);
   if (has_extension(header)) status.extension = to_hex(header.extension);
-  TRY_ASSIGN(status.missing_hooks, missing_hooks(status.pinned_hooks, header));
+  TRY_ASSIGN(Kernel kernel, probe_kernel());
+  status.missing_hooks = missing_programs(kernel, header, status.pinned_hooks);
   status.sequence = header.sequence;
   status.mode = mode_of(header.mode);
   status.signers = header.signer_count;
@@ -266,17 +275,22 @@ Result<> load_and_arm(const manifest::Manifest& manifest, const LoadOptions& opt
   return {};
 }
 
-// Until it was armed, whoever waited for the maps to appear could get descriptors.
-Result<> check_was_alone(const fs::path& directory, manifest::Mode mode) {
-  if (mode != manifest::Mode::Enforce) return {};
+// Until it was armed, whoever waited for the maps to appear could write what he liked, and get descriptors. So now that
+// nobody can, all is written once more; then nobody has a descriptor, or the load was in vain.
+Result<> settle(const manifest::Manifest& manifest, const fs::path& directory) {
   auto gate = PinnedGate::open(directory);
   // Loaded by force, it is out of this program's own reach.
   if (!gate && gate.error().kind == ErrorKind::Refused) return {};
   if (!gate) return std::unexpected(std::move(gate).error());
-  auto alone = check_nobody_holds(*gate);
-  if (alone) return {};
-  TRY(unload(std::nullopt, {.pins = directory}));
-  return alone;
+  TRY(gate->lock());
+  TRY(apply_unforeseen(manifest, *gate, nullptr));
+  TRY(check_nobody_holds(*gate));
+  return check_not_replaced(gate->guarded());
+}
+
+Failure joined(Error first, const std::string& what, const Error& second) {
+  first.message += "; " + what + ": " + second.message;
+  return Failure(std::move(first));
 }
 
 // `named` if there is one, or else what stands beside the manifest, or else nothing.
@@ -306,7 +320,12 @@ Result<Seal> read_seal(int map) {
 
 Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {
   TRY(load_and_arm(manifest, options));
-  return check_was_alone(options.places.pins, manifest.mode);
+  if (manifest.mode != manifest::Mode::Enforce) return {};
+  auto settled = settle(manifest, options.places.pins);
+  if (settled) return {};
+  auto unloaded = unload(std::nullopt, options.places);
+  if (unloaded) return settled;
+  return joined(std::move(settled).error(), "and the gate stays", unloaded.error());
 }
 
 Result<Order> load_order(const fs::path& manifest, const fs::path& signature) {
@@ -335,7 +354,12 @@ Result<> update(const Order& order, const Places& places) {
     TRY(check_stays_manageable(order.manifest));
     TRY(check_not_rolled_back(places.state, order.manifest));
   }
-  return apply(order.manifest, gate, seal == Seal::Unsealed ? nullptr : &places.state);
+  if (seal == Seal::Unsealed) {
+    if (order.manifest.mode == manifest::Mode::Enforce) TRY(check_not_replaced(gate.guarded()));
+    return apply_unforeseen(order.manifest, gate, nullptr);
+  }
+  TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
+  return apply(order.manifest, gate, generation + 1, &places.state);
 }
 
 Result<std::optional<Status>> status(const fs::path& pin_directory) {
@@ -364,11 +388,11 @@ Result<> seal(const manifest::Manifest& manifest, const Places& places, bool for
   TRY(check_is_complete(gate));
   TRY(gate.set_seal(GATE_SEALED));
   // Half of it would be worse than none: a policy that others may have written, under a seal.
-  auto done = check_sealed(gate, force);
-  if (done) done = apply(manifest, gate, &places.state);
+  auto done = check_and_apply(manifest, gate, places, force);
   if (done) return {};
-  TRY(gate.set_seal(GATE_UNSEALED));
-  return done;
+  auto undone = gate.set_seal(GATE_UNSEALED);
+  if (undone) return done;
+  return joined(std::move(done).error(), "and the gate stays sealed", undone.error());
 }
 
 Result<> unload(const std::optional<Order>& order, const Places& places) {
@@ -381,9 +405,10 @@ Result<> unload(const std::optional<Order>& order, const Places& places) {
   TRY_ASSIGN(std::vector<uint32_t> sysctl, attached_sysctl(gate->guarded()));
   TRY_ASSIGN(uint64_t generation, active_generation(gate->policy_maps()));
   TRY(gate->set_seal(GATE_RELEASED));
-  TRY(gate->remove_pins());
+  // The pins are what a second attempt finds the rest by.
   TRY(detach_sysctl(sysctl));
   TRY(remove_keyrings(gate->policy_maps(), generation));
+  TRY(gate->remove_pins());
   return wait_until_gone(programs);
 }
 

@@ -42,18 +42,16 @@ Result<> HeldGate::read_policy(Reading& reading) const {
 }
 
 Result<bool> HeldGate::is_complete(const std::vector<std::string>& pinned) {
-  if (wanted_.empty()) {
-    TRY_ASSIGN(Kernel kernel, probe_kernel());
-    wanted_ = programs_for(kernel);
-    PolicyMaps maps = {.active = active_.get(), .policies = policies_.get()};
-    TRY_ASSIGN(uint64_t generation, active_generation(maps));
-    TRY_ASSIGN(gate_policy policy, policy_of(maps, generation));
-    if (has_extension(policy)) wanted_.emplace_back(extension_program);
+  if (!kernel_) {
+    TRY_ASSIGN(kernel_, probe_kernel());
   }
+  PolicyMaps maps = {.active = active_.get(), .policies = policies_.get()};
+  TRY_ASSIGN(uint64_t generation, active_generation(maps));
+  TRY_ASSIGN(gate_policy policy, policy_of(maps, generation));
   TRY_ASSIGN(std::vector<uint32_t> sysctl, attached_sysctl(guarded_.get()));
-  return !sysctl.empty() && std::all_of(wanted_.begin(), wanted_.end(), [&](const std::string& program) {
-    return std::find(pinned.begin(), pinned.end(), program) != pinned.end();
-  });
+  std::vector<std::string> attached = pinned;
+  if (!sysctl.empty()) attached.emplace_back(sysctl_program);
+  return missing_programs(*kernel_, policy, attached).empty();
 }
 
 }  // namespace bpfgate::gate

@@ -2,12 +2,14 @@
 // What whoever holds a gate's links can tell of it, pins or no pins.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "gate/metrics.h"
+#include "gate/probe.h"
 
 namespace bpfgate::gate {
 
@@ -28,7 +30,7 @@ class HeldGate {
   Result<bool> is_complete(const std::vector<std::string>& pinned);
 
   UniqueFd active_, policies_, sealed_, counters_, guarded_;
-  std::vector<std::string> wanted_;  // what this build attaches here, by link; empty until it was asked for
+  std::optional<Kernel> kernel_;  // once it was asked for
 };
 
 }  // namespace bpfgate::gate

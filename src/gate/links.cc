@@ -42,7 +42,7 @@ Result<bpf_prog_info> describe(int program, std::vector<uint32_t>& maps) {
 
 Result<std::vector<Link>> open_links(const std::filesystem::path& pin_directory) {
   std::vector<Link> links;
-  TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(pin_directory));
+  TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(find_pins(pin_directory)));
   if (!pins) return links;
   TRY_ASSIGN(std::vector<std::string> names, pins->names());
   for (const std::string& name : names) {
@@ -79,7 +79,7 @@ Result<UniqueFd> map_of_link(int link, const MapName& wanted) {
 std::vector<std::string> unpinned(const std::vector<Link>& held, const std::filesystem::path& pin_directory) {
   std::vector<std::string> missing;
   for (const Link& link : held)
-    if (!is_there(link_path(pin_directory, link.program))) missing.push_back(link.program);
+    if (!is_there(link_path(find_pins(pin_directory), link.program))) missing.push_back(link.program);
   return missing;
 }
 

@@ -77,6 +77,20 @@ std::vector<std::string> programs_for(const Kernel& kernel) {
   return programs;
 }
 
+std::vector<std::string> missing_programs(const Kernel& kernel, const gate_policy& policy,
+                                          const std::vector<std::string>& attached) {
+  auto is_attached = [&](const std::string& name) { return std::ranges::find(attached, name) != attached.end(); };
+  std::vector<std::string> wanted = programs_for(kernel);
+  wanted.emplace_back(sysctl_program);
+  if (has_extension(policy)) wanted.emplace_back(extension_program);
+  if (std::ranges::none_of(volume_programs, is_attached))
+    std::erase_if(wanted, [](const std::string& name) {
+      return std::ranges::find(volume_programs, name) != volume_programs.end();
+    });
+  std::erase_if(wanted, is_attached);
+  return wanted;
+}
+
 Bytes build_hash() {
   size_t size = 0;
   const void* elf = gate_skeleton__elf_bytes(&size);

@@ -24,6 +24,11 @@ namespace bpfgate::gate {
 // last.
 std::vector<std::string> programs_for(const Kernel& kernel);
 
+// Of those, and of what the policy was loaded with, whatever is not `attached`: by the name of its pin, or
+// sysctl_program. Loaded before dm_verity was, a gate does without the programs that follow volumes.
+std::vector<std::string> missing_programs(const Kernel& kernel, const gate_policy& policy,
+                                          const std::vector<std::string>& attached);
+
 // SHA-256 of the BPF object inside this program.
 Bytes build_hash();
 

@@ -2,7 +2,8 @@
 #include "gate/pinned_gate.h"
 
 #include <bpf/bpf.h>
-#include <sys/file.h>
+
+#include <algorithm>
 
 #include "gate/guard.h"
 #include "gate/links.h"
@@ -28,6 +29,11 @@ Result<gate_about> read_about(int link) {
 Result<std::optional<PinnedGate>> PinnedGate::find(const std::filesystem::path& pin_directory) {
   TRY_ASSIGN(std::optional<PinDirectory> pins, PinDirectory::open(find_pins(pin_directory)));
   if (!pins) return std::nullopt;
+  TRY_ASSIGN(std::vector<std::string> names, pins->names());
+  if (std::ranges::find(names, anchor_program) == names.end())
+    return fail(ErrorKind::Failed,
+                "what is pinned there is no whole gate: there is no link of " + std::string(anchor_program),
+                "Boot again. Where bpfgated runs, it still holds the gate that lost its pins.");
   PinnedGate gate(*std::move(pins));
   TRY(gate.open_maps());
   return gate;
@@ -58,11 +64,7 @@ Result<> PinnedGate::open_maps() {
   return {};
 }
 
-Result<> PinnedGate::lock() {
-  if (::flock(anchor_.get(), LOCK_EX | LOCK_NB) == 0) return {};
-  if (errno != EWOULDBLOCK) return fail_errno("lock the gate");
-  return fail(ErrorKind::Failed, "another program is changing the gate", "Wait until it has finished.");
-}
+Result<> PinnedGate::lock() { return pins_.lock(); }
 
 Result<Seal> PinnedGate::seal() const { return read_seal(sealed_.get()); }
 

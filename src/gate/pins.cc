@@ -165,6 +165,12 @@ Result<std::vector<uint32_t>> PinDirectory::programs() const {
   return ids;
 }
 
+Result<> PinDirectory::lock() const {
+  if (::flock(top_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno != EWOULDBLOCK) return fail_errno("lock the gate");
+  return fail(ErrorKind::Failed, "another program is changing the gate", "Wait until it has finished.");
+}
+
 // A directory is moved about by its path only: the last step goes by it, and what is not empty stays.
 Result<> PinDirectory::remove() {
   TRY_ASSIGN(std::vector<std::string> all, names());

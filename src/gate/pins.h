@@ -42,6 +42,9 @@ class PinDirectory {
   [[nodiscard]] Result<UniqueFd> open_program(const std::string& program) const;
   // Ids of the programs that are attached by the links.
   [[nodiscard]] Result<std::vector<uint32_t>> programs() const;
+  // Locks it, for as long as it is open here; ErrorKind::Failed where somebody else has. Only root can open it, where
+  // anybody has descriptors that share an inode with those of links.
+  [[nodiscard]] Result<> lock() const;
   // Unlinks every pin, that by which a gate is found as the last, and the directories.
   Result<> remove();
 

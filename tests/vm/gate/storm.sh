@@ -12,7 +12,7 @@ use_signed_bpfgate
 signed_copy "$witness" loader
 cp "$witness" unsigned
 ulimit -u unlimited
-generation() { bpfgate gate status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["policy"]["generation"])'; }
+sequence() { bpfgate gate status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["policy"]["sequence"])'; }
 
 write_manifest policy-1.json enforce 1
 load_gate policy-1.json
@@ -31,7 +31,7 @@ status=$?
 processes=$(sed -n 's/^\([0-9]*\) processes.*/\1/p' storm.txt)
 [ "${processes:-0}" -ge 1000 ] && pass "there were at least 1,000" || fail "only ${processes:-0} processes"
 [ $updates -ge 3 ] && pass "$updates updates" || fail "only $updates updates"
-[ "$(generation)" = $((updates + 1)) ] && pass "no update was lost" || fail "generation $(generation) after $updates updates"
+[ "$(sequence)" = $((updates + 1)) ] && pass "no update was lost" || fail "sequence $(sequence) after $updates updates"
 expect_status 1 "an unsigned program is refused" ./unsigned call
 expect_status 0 "a loader is allowed" ./loader call
 finish

@@ -31,7 +31,7 @@ Json digest_json(const ListedDigest& listed) {
 }
 
 Json volume_loader_json(const VolumeLoader& loader) {
-  return {{"inode", loader.inode}, {"grant", names_json(loader.grants)}};
+  return {{"path", loader.path}, {"inode", loader.inode}, {"grant", names_json(loader.grants)}};
 }
 
 Json revoked_digest_json(const RevokedDigest& revoked) {
@@ -156,7 +156,11 @@ std::string canonical_text(const Manifest& manifest) {
   if (!manifest.volumes.empty()) json["volumes"] = sorted_json(manifest.volumes, volume_json, by_volume);
   if (manifest.evidence != EvidenceRules()) json["evidence"] = evidence_json(manifest.evidence);
   if (Json revoked = revoked_json(manifest.revoked); !revoked.empty()) json["revoked"] = std::move(revoked);
-  if (manifest.extension) json["extension"] = {{"digest", "sha256:" + to_hex(manifest.extension->digest)}};
+  // As with certificates, what the file is stands where its path was.
+  if (manifest.extension) {
+    std::string digest = "sha256:" + to_hex(manifest.extension->digest);
+    json["extension"] = {{"path", digest}, {"digest", digest}};
+  }
   // parse() lets only ASCII names in; `replace` keeps a hand-made Manifest from making dump() throw.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

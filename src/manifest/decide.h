@@ -32,7 +32,8 @@ struct Call {
   bool module_kfuncs = false;                           // it calls functions of modules
   bool by_kernel = false;                               // for a program of type "syscall" that runs
   // The signer of programs, of this policy, who vouches for the call: of the program that is loaded or run, or that the
-  // kernel makes the call for, or whose loader has loaded the one that is attached. All of them do for exclusive maps.
+  // kernel makes the call for, or whose loader has loaded the one that is attached. All of them do for exclusive maps,
+  // where there is one.
   std::optional<std::string> signer = std::nullopt;
   bool exclusive_map = false;
 };

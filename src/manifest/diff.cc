@@ -152,6 +152,12 @@ void compare_volumes(const std::string& what, const Json& before, const Json& af
     add("root hash " + before["root_hash"].get<std::string>() + " -> " + after["root_hash"].get<std::string>(), true);
   for (const auto& [loader, pair] : match(before["loaders"], after["loaders"], loader_key)) {
     if (is_equal(pair)) continue;
+    // A name for people only, but one that they sign.
+    if (pair.before && pair.after && (*pair.before)["path"] != (*pair.after)["path"])
+      add(loader + " path " + (*pair.before)["path"].get<std::string>() + " -> " +
+              (*pair.after)["path"].get<std::string>(),
+          false);
+    if (pair.before && pair.after && grants_of(*pair.before) == grants_of(*pair.after)) continue;
     Words gained = pair.after ? grants_of(*pair.after) : Words();
     Words lost = pair.before ? grants_of(*pair.before) : Words();
     bool wider = pair.after && (!pair.before || gains_grant(*pair.before, *pair.after));

@@ -154,8 +154,9 @@ Result<Manifest> parse(std::string_view text, const std::filesystem::path& path,
 Result<Manifest> load(const std::filesystem::path& path);
 
 // Whether the gate would do the same, as text: equal texts mean equal policies. Deterministic JSON in the manifest
-// format itself, with each certificate's content in hex where its path was; the order of signers and digests, notes and
-// the built-in grants are left out of account. Used to tell whether a loaded policy is the one in a file.
+// format itself, with each certificate's content in hex where its path was, and the extension's digest where its was;
+// the order of signers and digests, notes and the built-in grants are left out of account. Used to tell whether a
+// loaded policy is the one in a file.
 std::string canonical_text(const Manifest& manifest);
 
 }  // namespace bpfgate::manifest

@@ -58,11 +58,18 @@ Result<std::filesystem::path> Place::directory() const {
 std::string Place::location() const { return pointer_.empty() ? *file_ : *file_ + ": " + pointer_; }
 
 Failure Place::fail(const std::string& what, std::string remedy) const {
+  if (remedy.empty()) remedy = "docs/MANIFEST.md describes the format";
   return bpfgate::fail(ErrorKind::Invalid, location() + ": " + what, std::move(remedy));
 }
 
 Failure Place::wrong_type(std::string_view wanted) const {
-  return fail("must be " + a_or_an(wanted) + ", not " + a_or_an(value_->type_name()), {});
+  constexpr size_t short_enough = 40;
+  std::string found =
+      value_->is_structured() ? "" : value_->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  if (found.size() > short_enough) found.clear();
+  return fail("must be " + a_or_an(wanted) + ", not " + a_or_an(value_->type_name()) +
+                  (found.empty() || value_->is_null() ? "" : " (" + found + ")"),
+              {});
 }
 
 Result<> Place::check_object(std::span<const std::string_view> known) const {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <catch2/catch_test_macros.hpp>
+#include <fstream>
+#include <iterator>
 
+#include "manifest/keys.h"
 #include "manifest/sample.h"
 
 using namespace bpfgate;
@@ -79,6 +82,22 @@ TEST_CASE("whatever decides something changes the canonical text") {
     INFO(patch);
     CHECK(canonical(sample()) != canonical(sample().patch(json::parse(patch))));
   }
+}
+
+TEST_CASE("the canonical text of a manifest with every key is itself one") {
+  std::ifstream file(TEST_CORPUS "/everything.json");
+  const std::string source((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  auto first = parse_text(source);
+  INFO((first ? "" : first.error().message));
+  REQUIRE(first);
+  for (std::string_view key : keys::manifest) {
+    INFO(key);
+    CHECK(source.find('"' + std::string(key) + '"') != std::string::npos);
+  }
+  auto second = parse(canonical_text(*first), "/", [](const auto& path) { return from_hex(path.filename().string()); });
+  INFO((second ? "" : second.error().message));
+  REQUIRE(second);
+  CHECK(canonical_text(*second) == canonical_text(*first));
 }
 
 TEST_CASE("the canonical text is itself a manifest, with certificates in hex for paths") {

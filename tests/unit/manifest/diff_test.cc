@@ -103,7 +103,8 @@ TEST_CASE("differences of volumes") {
   };
   auto base = with("[]");
   auto texts = [&](const char* patch) { return lines(base, with(patch)); };
-  CHECK(texts(R"([{"op":"replace","path":"/volumes/0/loaders/0/path","value":"/b"}])").empty());
+  CHECK(texts(R"([{"op":"replace","path":"/volumes/0/loaders/0/path","value":"/b"}])") ==
+        std::vector<std::string>{"~ volume usr: inode 7 path /a -> /b"});
   CHECK(texts(R"([{"op":"replace","path":"/volumes/0/loaders/0/grant","value":"full"}])") ==
         std::vector<std::string>{"~ volume usr: inode 7 grant +full -inspect (wider)"});
   CHECK(texts(R"([{"op":"remove","path":"/volumes/0/loaders/0"}])") ==
@@ -138,7 +139,7 @@ TEST_CASE("differences of what is revoked: to revoke makes nothing wider") {
 TEST_CASE("differences of the extension") {
   const std::string added =
       R"([{"op":"add","path":"/extension","value":{"path":"x.o","digest":")" + kDigest + R"("}}])";
-  const std::string extension = "{\"digest\":\"" + kDigest + "\"}";
+  const std::string extension = "{\"digest\":\"" + kDigest + "\",\"path\":\"" + kDigest + "\"}";
   check_all(
       {{added.c_str(), {"~ extension nothing -> " + extension}, {"~ extension " + extension + " -> nothing (wider)"}}});
 }

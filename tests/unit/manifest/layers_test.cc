@@ -132,7 +132,7 @@ TEST_CASE("a drop-in revokes what a lower layer trusts, and what others revoke t
   check_refused(layered(base, {json::object(), {{"revoked", wrong}}}),
                 second_name + ": /revoked/digests/1/digest: \"x\" names no known hash algorithm");
   check_refused(layered(base, {{{"revoked", {{"digest", 1}}}}}), first_name + ": /revoked/digest: unknown key");
-  check_refused(layered(base, {{{"revoked", 1}}}), first_name + ": /revoked: must be an object, not a number");
+  check_refused(layered(base, {{{"revoked", 1}}}), first_name + ": /revoked: must be an object, not a number (1)");
   base["revoked"] = json::array();
   check_refused(layered(base, {{{"revoked", revoked}}}), base_name + ": /revoked: must be an object, not an array");
 }
@@ -142,7 +142,7 @@ TEST_CASE("errors name the file that is wrong, and the place there") {
   wrong["role"] = "libary";
   check_refused(layered(sample(), {json::object(), {{"signers", {wrong}}}}),
                 second_name + ": /signers/0/role: no role is named \"libary\"");
-  check_refused(layered(sample(), {{{"mode", 1}}}), first_name + ": /mode: must be a string, not a number");
+  check_refused(layered(sample(), {{{"mode", 1}}}), first_name + ": /mode: must be a string, not a number (1)");
   check_refused(
       layered(sample(), {{{"default", {{"grant", "admin"}}}}}),
       first_name + ": /default/grant: the default grant cannot be \"admin\": every process could disarm the gate");

@@ -62,6 +62,15 @@ Json json_of(const volume::Position& position) {
           {"checked", position.volume.is_checked}};
 }
 
+constexpr const char* why_ima_is_weaker =
+    "IMA hashes a file once and does not hold it: whoever writes below the file system, or to a mapped library, "
+    "changes "
+    "proven code; seal it with fs-verity";
+
+bool is_weaker(evidence::Reason reason) {
+  return reason == evidence::Reason::ImaSignature || reason == evidence::Reason::ListedImaDigest;
+}
+
 Json json_of(const Explanation& explanation) {
   Json json = json_output("explain");
   json["file"] = explanation.file.string();
@@ -76,6 +85,8 @@ Json json_of(const Explanation& explanation) {
   json["rule"] = explanation.conclusion.rule;
   json["grants"] = json_of(explanation.own_grants);
   json["default_grants"] = json_of(explanation.default_grants);
+  json["weaker"] = nullptr;
+  if (is_weaker(explanation.conclusion.reason)) json["weaker"] = why_ima_is_weaker;
   json["extension"] = nullptr;
   if (!explanation.extension.empty()) json["extension"] = explanation.extension;
   json["mark"] = nullptr;
@@ -93,6 +104,7 @@ void print_grants(const char* title, const std::vector<manifest::Grant>& grants)
 
 void print_mark(const gate::Mark& mark) {
   std::printf("mark      %s%s", std::string(name_of(mark.image)).c_str(), mark.pre_existing ? ", pre-existing" : "");
+  if (mark.image == gate::Image::Unproven) std::printf(", %s", mark.reason.c_str());
   if (!mark.taint.empty()) std::printf(", lost: %s", mark.taint.c_str());
   if (!mark.is_current && mark.image == gate::Image::Watched)
     std::printf(", judged under another policy and again at its next call");
@@ -116,6 +128,7 @@ void print(const Explanation& explanation) {
   if (explanation.mark) print_mark(*explanation.mark);
   if (is_loader(explanation)) print_grants("grant", explanation.own_grants);
   print_grants("everybody", explanation.default_grants);
+  if (is_weaker(conclusion.reason)) std::printf("weaker    %s\n", why_ima_is_weaker);
   if (!explanation.extension.empty())
     std::printf("last word an extension, %s, which may refuse what is allowed here\n", explanation.extension.c_str());
 }

@@ -29,7 +29,7 @@ Json json_of(const gate::Status& status) {
             {"sequence", status.sequence},
             {"generation", status.generation},
             {"hash", status.policy_hash},
-            {"extension", status.extension},
+            {"extension", status.extension.empty() ? Json(nullptr) : Json("sha256:" + status.extension)},
             {"signers", status.signers},
             {"authorities", status.authorities},
             {"digests", status.digests},

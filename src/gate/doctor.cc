@@ -7,9 +7,13 @@
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "gate/extension.h"
+#include "gate/gate.h"
 #include "gate/lockout.h"
+#include "gate/notes.h"
 #include "gate/policy.h"
 #include "gate/probe.h"
+#include "gate/signers.h"
 
 namespace bpfgate::gate {
 namespace {
@@ -152,7 +156,7 @@ void append_locked_out(const manifest::Manifest& manifest, std::vector<Finding>&
 
 Finding examine_default(const manifest::Manifest& manifest) {
   const std::vector<std::string>& grants = manifest.default_grants;
-  bool is_everything = std::find(grants.begin(), grants.end(), "full") != grants.end();
+  bool is_everything = std::ranges::find(grants, "full") != grants.end();
   std::string state;
   for (const std::string& grant : grants) state += (state.empty() ? "" : ", ") + printable(grant);
   return finding("default grant", !is_everything, state, "whoever has no evidence may do everything all the same",
@@ -169,13 +173,62 @@ Finding examine_ima(const manifest::Manifest& manifest) {
           "Seal the files with fs-verity, and take \"ima\" out of the policy's \"evidence\"."};
 }
 
-Finding examine_jit(const manifest::Manifest& manifest) {
+template <typename Has>
+std::string names_of(const manifest::Manifest& manifest, Has has) {
   std::string names;
   for (const auto& [name, grant] : manifest.grants)
-    if (grant.jit) names += (names.empty() ? "" : ", ") + printable(name);
+    if (has(grant)) names += (names.empty() ? "" : ", ") + printable(name);
+  return names;
+}
+
+Finding examine_jit(const manifest::Manifest& manifest) {
+  std::string names = names_of(manifest, [](const manifest::Grant& grant) { return grant.jit; });
   return finding("grants with a JIT", names.empty(), names.empty() ? "none" : names,
                  "code that is put into anonymous memory of such a loader passes for its JIT's",
                  "Take the option \"jit\" from grants whose programs run without one.");
+}
+
+Finding examine_debug(const manifest::Manifest& manifest) {
+  std::string names = names_of(manifest, [](const manifest::Grant& grant) { return grant.debug; });
+  return finding("grants with a debugger", names.empty(), names.empty() ? "none" : names,
+                 "whoever may debug such a loader can take its mark away",
+                 "Take the option \"debug\" from grants of loaders that nobody debugs on this host.");
+}
+
+Finding examine_authority(const manifest::Manifest& manifest) {
+  auto has_one = has_authority(manifest);
+  if (!has_one)
+    return {"signers", Health::Missing, has_one.error().message, "the policy cannot be loaded", has_one.error().remedy};
+  return finding("signers of manifests", *has_one, *has_one ? "named" : "none",
+                 "the gate cannot be sealed, and whoever is root before it enforces may change its policy",
+                 "Name a signer with the role \"manifest\".");
+}
+
+// As `gate load` would find out, at the next boot.
+Finding examine_extension(const manifest::Manifest& manifest) {
+  if (!manifest.extension) return {"extension", Health::Good, "none", "", ""};
+  auto opened = Extension::open(*manifest.extension, false);
+  if (opened) return {"extension", Health::Good, printable(manifest.extension->path), "", ""};
+  return {"extension", Health::Missing, printable(opened.error().message), "the gate cannot be loaded",
+          opened.error().remedy};
+}
+
+Finding examine_volumes(const manifest::Manifest& manifest) {
+  if (manifest.volumes.empty() && !manifest.evidence.signed_volumes) return {"volumes", Health::Good, "none", "", ""};
+  auto kernel = probe_kernel();
+  bool is_followed = kernel && kernel->has_volumes;
+  return finding("volumes", is_followed, is_followed ? "dm_verity is there" : "no dm_verity in the kernel yet",
+                 "a gate that is loaded now trusts no volume",
+                 "Load the module dm_verity (modprobe dm_verity) before the gate.");
+}
+
+// Names that this kernel lacks, and what may not be meant.
+void append_doubtful(const manifest::Manifest& manifest, std::vector<Finding>& findings) {
+  std::vector<std::string> notes = notes_on(manifest);
+  if (auto unknown = unknown_names(manifest)) notes.insert(notes.end(), unknown->begin(), unknown->end());
+  for (const std::string& note : notes)
+    findings.push_back({"policy", Health::Weak, printable(note), "the policy may not mean what it says",
+                        "Correct the manifest, where this is not meant."});
 }
 
 }  // namespace
@@ -190,7 +243,10 @@ std::vector<Finding> examine(const fs::path& root) {
 }
 
 std::vector<Finding> examine_policy(const manifest::Manifest& manifest) {
-  std::vector<Finding> findings = {examine_default(manifest), examine_ima(manifest), examine_jit(manifest)};
+  std::vector<Finding> findings = {examine_default(manifest),  examine_ima(manifest),       examine_jit(manifest),
+                                   examine_debug(manifest),    examine_authority(manifest), examine_volumes(manifest),
+                                   examine_extension(manifest)};
+  append_doubtful(manifest, findings);
   append_locked_out(manifest, findings);
   return findings;
 }

@@ -196,6 +196,8 @@ std::string words_for_rule(const Event& event, const Reason* reason) {
   if (reason == nullptr) return " (" + grant + ")";
   if (reason->number == GATE_REASON_DEBUGGER || reason->number >= GATE_REASON_GUARDED_MAP)
     return ", which " + grant + " does not allow";
+  if (reason->number == GATE_REASON_PROGRAM_NOT_SIGNED || reason->number == GATE_REASON_EXTENSION_REFUSED)
+    return ": " + grant;
   if (reason->number >= GATE_REASON_COMMAND_NOT_GRANTED && reason->number <= GATE_REASON_KFUNC_NOT_GRANTED)
     return " by " + grant;
   return ", and what everybody has, " + grant + ", does not allow it";

@@ -109,6 +109,12 @@ TEST_CASE("every refusal says by which grant") {
     CHECK(gate::why(event_with(reason, "")) != reason);
   }
   CHECK(gate::why(event_with("attach-type-not-granted", "x")) == "the attach type is not granted by grant \"x\"");
+  CHECK(gate::why(event_with("program-not-signed", "x")) ==
+        "no signer of programs that the grant names vouches for it: grant \"x\"");
+  CHECK(gate::why(event_with("extension-refused", "x")) ==
+        "the policy allows it, the gate's extension refuses it: grant \"x\"");
+  CHECK(gate::why(event_with("not-sealed", "x")) ==
+        "its file is not sealed with fs-verity, and what everybody has, grant \"x\", does not allow it");
   CHECK(gate::why(event_with("reason 99", "x")) == "reason 99 (grant \"x\")");
   CHECK(
       gate::sentence(event_of(record())) ==

@@ -215,6 +215,19 @@ static __always_inline void read_call(struct gate_call *call, __u32 command, con
 	}
 }
 
+/* As decide(), of what the grants allow. The question, too, was made of a policy that may be gone. */
+static __always_inline int ask_for_last_word(const struct gate_task *process, struct gate_request *request)
+{
+	int objection = has_objection(process, request);
+
+	if (READ_ONCE(active_generation) != request->generation)
+		return -EAGAIN;
+	if (!objection)
+		return 0;
+	request->answer = GATE_REASON_EXTENSION_REFUSED;
+	return -EPERM;
+}
+
 /* -EAGAIN: the policy was replaced. */
 static __noinline int decide_call(struct gate_task *process, __u32 command, const union bpf_attr *attr, bool by_kernel,
 				  bool is_last)
@@ -224,11 +237,10 @@ static __noinline int decide_call(struct gate_task *process, __u32 command, cons
 
 	read_call(&request.call, command, attr, by_kernel);
 	answer = decide(process, &request);
-	if (answer == 0) {
-		if (!has_extension || !has_objection(process, &request))
-			return 0;
-		request.answer = GATE_REASON_EXTENSION_REFUSED;
-	}
+	if (answer == 0 && has_extension)
+		answer = ask_for_last_word(process, &request);
+	if (answer == 0)
+		return 0;
 	if (answer == -EAGAIN && !is_last)
 		return -EAGAIN;
 	return refuse(process, &request, NULL);

@@ -33,12 +33,13 @@ struct gate_question_1 {
 	__u32 by_kernel;	 /* 1: made by the kernel, for a program that the process runs (a light skeleton) */
 	__u32 pid;	   /* thread */
 	__u32 tgid;	    /* process */
-	__u32 uid;	   /* real ids, as the initial user namespace counts them */
+	__u32 uid;	   /* effective ids, as the initial user namespace counts them */
 	__u32 gid;
 	__u32 verdict; /* enum gate_verdict (gate_abi.h) of the process's file; 0: the process has no mark */
 	__u32 reason;     /* enum gate_reason: what proved it, or why nothing did */
 	__u64 generation; /* of the policy that allows the call */
-	char grant[64]; /* the grant that does, NUL-terminated */
+	char grant[64]; /* the first that does, NUL-terminated; of BPF_PROG_LOAD as far as that is known before its code
+			   is */
 };
 
 #ifdef __cplusplus

@@ -34,6 +34,17 @@ static __always_inline void put_last_word_first(void)
 		gate_last_word(NULL);
 }
 
+/* What proved a file proves nothing of a process that has lost its mark, or never got one. */
+static __always_inline void tell_of_mark(struct gate_question_1 *question, const struct gate_mark *mark)
+{
+	__u32 taint = mark->taint;
+
+	question->verdict = mark->verdict;
+	question->reason = taint ? taint : mark->reason;
+	if (question->verdict == GATE_VERDICT_LOADER && (taint || mark->state != GATE_IMAGE_WATCHED))
+		question->verdict = GATE_VERDICT_NO_EVIDENCE;
+}
+
 _Static_assert(GATE_NO_PROGRAM_TYPE == GATE_QUESTION_NONE && GATE_NO_MAP_TYPE == GATE_QUESTION_NONE &&
 		       GATE_NO_ATTACH_TYPE == GATE_QUESTION_NONE && GATE_UNKNOWN_TYPE == GATE_QUESTION_UNKNOWN,
 	       "what extensions are told of types is what the gate knows of them");
@@ -52,12 +63,10 @@ static __always_inline void fill_question(struct gate_question_1 *question, cons
 	question->by_kernel = request->call.by_kernel;
 	question->pid = task->pid;
 	question->tgid = task->tgid;
-	question->uid = BPF_CORE_READ(task, cred, uid.val);
-	question->gid = BPF_CORE_READ(task, cred, gid.val);
-	if (process) {
-		question->verdict = process->mark.verdict;
-		question->reason = process->mark.reason;
-	}
+	question->uid = BPF_CORE_READ(task, cred, euid.val);
+	question->gid = BPF_CORE_READ(task, cred, egid.val);
+	if (process)
+		tell_of_mark(question, &process->mark);
 	question->generation = request->generation;
 	if (granted)
 		__builtin_memcpy(question->grant, granted->name, sizeof(question->grant));

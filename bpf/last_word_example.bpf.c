@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
- * An example of an extension (gate_extension.h): a change window. New programs and new attachments are refused to
- * everybody but one user, whatever the policy allows; who reads maps and what is loaded already is let be.
+ * An example of an extension (gate_extension.h): a change window. New programs and links are refused to everybody
+ * but one user, whatever the policy allows; who reads maps and what is loaded already is let be.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

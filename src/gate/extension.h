@@ -43,12 +43,13 @@ class Extension {
     void operator()(bpf_object* object) const;
     void operator()(bpf_link* link) const;
   };
-  Extension(std::string path, std::unique_ptr<bpf_object, Deleter> object, bpf_program* program)
-      : path_(std::move(path)), object_(std::move(object)), program_(program) {}
+  Extension(std::string path, std::unique_ptr<bpf_object, Deleter> object, bpf_program* program, bool verbose)
+      : path_(std::move(path)), object_(std::move(object)), program_(program), verbose_(verbose) {}
 
   std::string path_;
   std::unique_ptr<bpf_object, Deleter> object_;
   bpf_program* program_;  // of the object
+  bool verbose_;
   std::unique_ptr<bpf_link, Deleter> link_;
 };
 

@@ -113,6 +113,11 @@ class Learner {
              "if it should be, change \"when\" by hand");
       return false;
     }
+    if (event.reason == "extension-refused") {
+      remark(who, "the extension has refused it " + *event.command + ", which the policy allows",
+             "no grant helps with that");
+      return false;
+    }
     if (!event.executable.empty()) return true;
     remark(who, "the kernel could not name the executable of a process with this name", "");
     return false;

@@ -221,6 +221,8 @@ Result<Layers> load_layers(const LayerPaths& paths) {
   TRY_ASSIGN(loaded.manifest, parse_layers(layers, root, [&root](const fs::path& certificate) {
                return read_file(below(root, certificate), kMaxCertificateBytes);
              }));
+  // As certificates: of the system below `root`.
+  if (auto& extension = loaded.manifest.extension) extension->path = below(root, extension->path).string();
   return loaded;
 }
 

@@ -11,15 +11,17 @@ make_key libraries
 use_signed_bpfgate
 signed_copy "$(command -v oracle)" oracle
 signed_copy "$(command -v attack)" attacker
+signed_copy "$(command -v witness)" loader
 cp "$(command -v oracle)" unsigned
+cp "$(command -v replace)" unsigned-replace
 cp "$(command -v attack)" unsigned-attacker
 cp /opt/bpfgate/last_word_example.bpf.o last_word.bpf.o
-cp /opt/bpfgate/other_question.bpf.o .
+cp /opt/bpfgate/other_question.bpf.o /opt/bpfgate/consenting.bpf.o .
 
 # policy FILE MODE SEQUENCE [OBJECT [DIGEST]]: with the object as the extension, where one is named.
 policy() {
   local extension=''
-  write_manifest "$1" "$2" "$3" full inspect
+  write_manifest "$1" "$2" "$3" full "${default:-inspect}"
   [ $# -lt 4 ] && return
   extension="\"extension\": {\"path\": \"$4\", \"digest\": \"sha256:${5:-$(sha256sum "$4" | cut -d ' ' -f 1)}\"}"
   sed -i "s|\"signers\"|$extension, \"signers\"|" "$1"
@@ -120,5 +122,27 @@ update_gate with.json
 expect_status 1 "without its link: what it would not have refused: denied" ./oracle call map_create map_type=hash uid=1000
 because ' refused extension-refused map_create .*rule=full'
 expect_output "last_word" "without its link: status tells what is missing" bpfgate gate status
+unload
+
+# --- Another one in its place, while the gate only audits.
+load_gate audit.json
+gate_id=$(bpftool prog list | sed -n 's/^\([0-9]*\): lsm  name gate_bpf.*/\1/p')
+expect_status 0 "audit: its pin unlinked, to make room: allowed" ./attacker unlink $pins/links/last_word
+expect_status 0 "audit: somebody's program in its place: allowed" replace consenting.bpf.o "$gate_id" gate_last_word /sys/fs/bpf/foreign
+expect_status 1 "somebody's program in the place of the extension: refused" bpfgate gate update --manifest with.json
+expect_output "puts program [0-9]+ in the place of a function of the gate" "and says so" bpfgate gate update --manifest with.json
+rm /sys/fs/bpf/foreign
+expect_status 0 "without it the update goes through" bpfgate gate update --manifest with.json
+expect_status 1 "enforcing: somebody's program in its place: denied" ./unsigned-replace consenting.bpf.o "$gate_id" gate_last_word /sys/fs/bpf/foreign
+unload
+
+# --- What it is told of a mark.
+default=full policy consenting.json enforce 2 consenting.bpf.o
+load_gate consenting.json
+expect_status 0 "a loader is one to it" ./loader call
+expect_status 1 "a tainted loader is no loader to it" ./loader map-anonymous
+because ' refused extension-refused map_create '
+expect_status 1 "what is no loader is none to it" ./unsigned call map_create map_type=hash
+expect_status 0 "and is not asked about otherwise" ./unsigned call map_get_next_id
 unload
 finish

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/policy_source.h"
+#include "gate/events.h"
 #include "gate/explain.h"
 #include "gate/gate.h"
 #include "manifest/manifest.h"
@@ -82,6 +83,9 @@ Json json_of(const Explanation& explanation) {
   if (explanation.conclusion.position) json["volume"] = json_of(*explanation.conclusion.position);
   json["verdict"] = evidence::name_of(explanation.conclusion.verdict);
   json["reason"] = evidence::name_of(explanation.conclusion.reason);
+  json["signer"] = nullptr;
+  if (!explanation.signer.empty()) json["signer"] = printable(explanation.signer);
+  json["why"] = gate::meaning_of(std::string(evidence::name_of(explanation.conclusion.reason)));
   json["rule"] = explanation.conclusion.rule;
   json["grants"] = json_of(explanation.own_grants);
   json["default_grants"] = json_of(explanation.default_grants);
@@ -116,6 +120,7 @@ void print(const Explanation& explanation) {
   if (explanation.process) std::printf("process   %u\n", *explanation.process);
   std::printf("file      %s\n", printable(explanation.file.native()).c_str());
   if (conclusion.digest) std::printf("digest    %s\n", evidence::to_string(*conclusion.digest).c_str());
+  if (!explanation.signer.empty()) std::printf("signature %s\n", printable(explanation.signer).c_str());
   if (conclusion.position) {
     std::printf("volume    %s, inode %llu%s%s\n", conclusion.position->volume.root_hash.c_str(),
                 static_cast<unsigned long long>(conclusion.position->inode),
@@ -125,6 +130,7 @@ void print(const Explanation& explanation) {
   std::printf("verdict   %s: %s%s%s\n", std::string(evidence::name_of(conclusion.verdict)).c_str(),
               std::string(evidence::name_of(conclusion.reason)).c_str(), conclusion.rule.empty() ? "" : " of ",
               conclusion.rule.c_str());
+  std::printf("why       %s\n", gate::meaning_of(std::string(evidence::name_of(conclusion.reason))).c_str());
   if (explanation.mark) print_mark(*explanation.mark);
   if (is_loader(explanation)) print_grants("grant", explanation.own_grants);
   print_grants("everybody", explanation.default_grants);

@@ -212,6 +212,11 @@ std::string reason_name(uint32_t reason) {
   return known != nullptr ? known->word : "reason " + std::to_string(reason);
 }
 
+std::string meaning_of(const std::string& reason) {
+  const Reason* known = find_reason(reason);
+  return known != nullptr ? known->meaning : printable(reason);
+}
+
 std::vector<std::string> reason_words() {
   std::vector<std::string> words;
   for (const Reason& reason : reasons) words.emplace_back(reason.word);
@@ -226,7 +231,7 @@ std::vector<std::string> kind_words() {
 
 std::string why(const Event& event) {
   const Reason* reason = find_reason(event.reason);
-  std::string text = reason != nullptr ? reason->meaning : printable(event.reason);
+  std::string text = meaning_of(event.reason);
   text += words_for_rule(event, reason);
   if (event.denied) text += ": " + printable(*event.denied);
   return text;

@@ -49,6 +49,9 @@ struct Event {
 // Names of the numbers in events; "reason 99" for one that this build does not know.
 std::string verdict_name(uint32_t verdict);
 std::string reason_name(uint32_t reason);
+// In words, as in "its file is not sealed with fs-verity", said of a process; of a reason this build does not know,
+// itself.
+std::string meaning_of(const std::string& reason);
 // Every reason there is, and every kind of event.
 std::vector<std::string> reason_words();
 std::vector<std::string> kind_words();

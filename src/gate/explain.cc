@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/io.h"
+#include "crypto/crypto.h"
 #include "gate/policy.h"
 
 namespace bpfgate::gate {
@@ -30,6 +31,8 @@ Result<Explanation> explain_file(const std::filesystem::path& file, const manife
   explanation.file = file;
   TRY_ASSIGN(OfflineTrust offline, offline_trust(manifest));
   TRY_ASSIGN(UniqueFd fd, open_file(file, O_RDONLY | O_NONBLOCK));
+  TRY_ASSIGN(std::optional<Bytes> signature, evidence::read_signature(fd.get()));
+  if (signature) explanation.signer = crypto::describe_signer(*signature).value_or("unreadable");
   TRY_ASSIGN(explanation.conclusion, evidence::conclude(fd.get(), offline.trust));
   explanation.own_grants = look_up(manifest, explanation.conclusion.grants);
   explanation.default_grants = look_up(manifest, manifest.default_grants);

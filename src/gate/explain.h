@@ -17,6 +17,7 @@ namespace bpfgate::gate {
 struct Explanation {
   std::filesystem::path file;
   std::optional<uint32_t> process;
+  std::string signer;  // whom the file's signature names, trusted or not; "unreadable"; or empty where there is none
   evidence::Conclusion conclusion;
   std::vector<manifest::Grant> own_grants;      // in the order they are asked
   std::vector<manifest::Grant> default_grants;  // asked after them, of everybody

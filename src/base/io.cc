@@ -31,6 +31,21 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+// rename(2) takes the place of whatever has the name: as root `-o /dev/null` would leave the host without one. What a
+// link points to is not what the rename replaces, so it is refused too, rather than turned into a file.
+Result<> check_replaceable(const std::filesystem::path& path) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return {};
+    return fail_errno(path.string());
+  }
+  if (S_ISREG(status.st_mode)) return {};
+  return fail(
+      ErrorKind::Invalid,
+      path.string() + (S_ISLNK(status.st_mode) ? " is no regular file, but a symbolic link" : " is no regular file"),
+      "it would be replaced, not written to: name a file, or one that does not exist yet");
+}
+
 Failure xattr_failure(const char* verb, const char* name) {
   int code = errno;
   if (code == ENOTSUP) {
@@ -71,6 +86,7 @@ Result<std::string> read_text_file(const std::filesystem::path& path, size_t lim
 }
 
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode) {
+  TRY(check_replaceable(path));
   std::string temporary = (directory_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd) return fail_errno("create a temporary beside " + path.string());

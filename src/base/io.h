@@ -22,7 +22,8 @@ Result<Bytes> read_file(const std::filesystem::path& path, size_t limit);
 Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit);
 
 // Writes to a temporary in the same directory, fsyncs it, renames it over `path` and fsyncs the directory: after a
-// crash `path` holds either the old or the new content.
+// crash `path` holds either the old or the new content. What is there and no regular file, a symbolic link to one
+// included, is ErrorKind::Invalid: the rename would take its place.
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode = 0644);
 
 // Waits until everything written so far to the file system that holds `path` is on the disk (syncfs(2)).

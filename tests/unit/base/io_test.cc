@@ -81,6 +81,30 @@ TEST_CASE("an atomic write that fails leaves the old content and no temporary") 
   CHECK_FALSE(write_file_atomically(directory.path() / "missing" / "f", as_bytes("new")));
 }
 
+TEST_CASE("an atomic write replaces no device, pipe or link") {
+  test::TemporaryDirectory directory;
+  fs::path file = directory.file("f", "old");
+  fs::path fifo = directory.path() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  fs::path link = directory.path() / "link";
+  fs::create_symlink("f", link);
+  fs::path dangling = directory.path() / "dangling";
+  fs::create_symlink("missing", dangling);
+  for (const fs::path& path :
+       {fifo, link, dangling, directory.path(), fs::path("/dev/null"), fs::path("/dev/stdout")}) {
+    INFO(path);
+    auto done = write_file_atomically(path, as_bytes("new"));
+    REQUIRE_FALSE(done);
+    CHECK(done.error().kind == ErrorKind::Invalid);
+    CHECK(done.error().message.find(path.string() + " is no regular file") == 0);
+    CHECK_FALSE(done.error().remedy.empty());
+  }
+  CHECK(write_file_atomically(link, as_bytes("new")).error().message.ends_with("but a symbolic link"));
+  CHECK(fs::is_symlink(link));
+  CHECK(read_text_file(file, 10).value() == "old");
+  CHECK(entry_count(directory.path()) == 4);
+}
+
 TEST_CASE("a relative name is written in the working directory") {
   fs::path name = "relative_name_test";
   REQUIRE(write_file_atomically(name, as_bytes("here")));

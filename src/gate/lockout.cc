@@ -46,7 +46,7 @@ Result<std::optional<std::string>> why_locked_out_itself(const manifest::Manifes
 // Whoever has no mark may do everything.
 bool default_allows_all(const manifest::Manifest& manifest) {
   return std::any_of(manifest.default_grants.begin(), manifest.default_grants.end(),
-                     [](const std::string& name) { return name == "full"; });
+                     [&](const std::string& name) { return allows_everything(manifest.grants.at(name)); });
 }
 
 // By the thread that holds the objects: the first one may have ended, and has no executable then. exe opens the file

@@ -179,6 +179,13 @@ TEST_CASE("a default grant of everything locks nobody out of bpf(2), but this pr
   CHECK(locked_out->front().reason == "not-sealed");
 }
 
+TEST_CASE("a grant of one's own that allows everything locks out as few as \"full\"") {
+  auto locked_out = gate::locked_out_by(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "enforce",
+    "grants": {"all": {"commands": "any"}}, "default": {"grant": "all"}})"));
+  REQUIRE(locked_out);
+  CHECK(locked_out->size() == 1);
+}
+
 TEST_CASE("a signer of manifests gets a record of its own, and is not asked about files") {
   auto offline = gate::offline_trust(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit", "signers": [
     {"name": "policy", "role": "manifest", "certificate": "loader.pem"},

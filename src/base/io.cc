@@ -85,6 +85,21 @@ Result<std::string> read_text_file(const std::filesystem::path& path, size_t lim
   return std::string(content.begin(), content.end());
 }
 
+Result<std::string> read_first_line(const std::filesystem::path& path) {
+  TRY_ASSIGN(UniqueFd fd, open_file(path, O_RDONLY));
+  std::array<char, 4096> block;
+  std::string text;
+  while (text.size() <= block.size()) {
+    ssize_t count = ::read(fd.get(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("read " + path.string());
+    text.append(block.data(), static_cast<size_t>(count));
+    size_t end = text.find('\n');
+    if (count == 0 || end != std::string::npos) return text.substr(0, end);
+  }
+  return fail(ErrorKind::Invalid, path.string() + ": the first line is too long");
+}
+
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode) {
   TRY(check_replaceable(path));
   std::string temporary = (directory_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();

@@ -57,6 +57,20 @@ TEST_CASE("files without a size are read too") {
   CHECK(read_text_file("/proc/self/status", 1 << 20).value().starts_with("Name:"));
 }
 
+TEST_CASE("of a first line nothing else is read") {
+  test::TemporaryDirectory directory;
+  CHECK(read_first_line(directory.file("f", "one\ntwo\n")).value() == "one");
+  CHECK(read_first_line(directory.file("f", "one")).value() == "one");
+  CHECK(read_first_line(directory.file("f", "\none")).value().empty());
+  CHECK(read_first_line(directory.file("f", "")).value().empty());
+  CHECK(read_first_line(directory.file("f", std::string(4096, 'x') + "\n")).value().size() == 4096);
+  CHECK(read_first_line(directory.file("f", std::string(10000, 'x') + "\n")).error().kind == ErrorKind::Invalid);
+  CHECK(read_first_line("/proc/self/status").value().starts_with("Name:"));
+  CHECK(read_first_line(directory.path() / "absent").error().code == ENOENT);
+  // One without an end: the rest of /dev/zero is left alone.
+  CHECK(read_first_line("/dev/zero").error().kind == ErrorKind::Invalid);
+}
+
 TEST_CASE("a directory is not a file to read") {
   test::TemporaryDirectory directory;
   CHECK(read_file(directory.path(), 100).error().code == EISDIR);

@@ -119,6 +119,16 @@ Result<> write_file_atomically(const std::filesystem::path& path, ByteView conte
   return sync_directory(directory_of(path));
 }
 
+Result<> make_directories(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (path.empty() || std::filesystem::is_directory(path, ignored)) return {};
+  TRY(make_directories(path.parent_path()));
+  if (::mkdir(path.c_str(), 0755) != 0 && (errno != EEXIST || !std::filesystem::is_directory(path, ignored)))
+    return fail_errno("create " + path.string());
+  // The entry is the parent's content: without this the directory, and all that is synced in it, may be lost.
+  return sync_directory(directory_of(path));
+}
+
 Result<> sync_file_system(const std::filesystem::path& path) {
   TRY_ASSIGN(UniqueFd fd, open_file(path, O_RDONLY));
   if (::syncfs(fd.get()) != 0) return fail_errno("write the file system of " + path.string() + " to the disk");

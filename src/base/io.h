@@ -30,6 +30,9 @@ Result<std::string> read_first_line(const std::filesystem::path& path);
 // included, is ErrorKind::Invalid: the rename would take its place.
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode = 0644);
 
+// Makes the directory, and those above it that are missing, with mode 0755, and waits until each is on the disk.
+Result<> make_directories(const std::filesystem::path& path);
+
 // Waits until everything written so far to the file system that holds `path` is on the disk (syncfs(2)).
 Result<> sync_file_system(const std::filesystem::path& path);
 

@@ -71,6 +71,21 @@ TEST_CASE("of a first line nothing else is read") {
   CHECK(read_first_line("/dev/zero").error().kind == ErrorKind::Invalid);
 }
 
+TEST_CASE("directories are made with those above, and may be there") {
+  test::TemporaryDirectory directory;
+  fs::path deep = directory.path() / "one" / "two" / "three";
+  REQUIRE(make_directories(deep));
+  CHECK(fs::is_directory(deep));
+  CHECK(make_directories(deep));
+  CHECK(make_directories(deep / "four" / ""));
+  CHECK(fs::is_directory(deep / "four"));
+  (void)directory.file("file", "");
+  CHECK(make_directories(directory.path() / "file" / "below").error().code == EEXIST);
+  CHECK(make_directories(directory.path() / "file").error().code == EEXIST);
+  REQUIRE(make_directories("relative_directory_test/below"));
+  CHECK(fs::remove_all("relative_directory_test") == 2);
+}
+
 TEST_CASE("a directory is not a file to read") {
   test::TemporaryDirectory directory;
   CHECK(read_file(directory.path(), 100).error().code == EISDIR);

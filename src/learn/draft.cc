@@ -32,6 +32,8 @@ const char* remedy_for(FileState state) {
       return "a grant for it would be one for every script; let a program of its own do what is needed, and sign that";
     case FileState::Library:
       return "what is trusted as a library becomes no loader; sign it with a signer of loaders instead";
+    case FileState::Revoked:
+      return "put a version that is not revoked in its place; or, if it is to count again, take it out of \"revoked\"";
     case FileState::Unreadable:
       return "mend that and learn again from the same events";
     case FileState::Sealed:
@@ -50,6 +52,8 @@ std::string text_for(const File& file) {
       return file.detail;
     case FileState::Library:
       return "proven as a library";
+    case FileState::Revoked:
+      return "its digest is revoked by the base, and no grant of a draft changes that";
     case FileState::Unreadable:
       return "cannot be judged: " + file.detail;
     case FileState::Sealed:

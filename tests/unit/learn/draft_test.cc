@@ -91,13 +91,16 @@ TEST_CASE("the order of events does not show") {
 
 TEST_CASE("what cannot be listed is said, with what to do") {
   std::vector<gate::Event> events;
-  for (const char* path : {"/open", "/gone", "/python", "/lib", "/locked"}) events.push_back(event(path, "btf_load"));
+  for (const char* path : {"/open", "/gone", "/python", "/lib", "/locked", "/revoked"})
+    events.push_back(event(path, "btf_load"));
   Draft draft = draft_of(events, files({{"/open", {FileState::NotSealed, "", {}, {}}},
                                         {"/python", {FileState::Interpreter, "an interpreter", test::digest(1), {}}},
                                         {"/lib", {FileState::Library, "", test::digest(2), {}}},
+                                        {"/revoked", {FileState::Revoked, "", test::digest(3), {}}},
                                         {"/locked", {FileState::Unreadable, "Permission denied", {}, {}}}}));
   CHECK(draft.entries.empty());
-  CHECK(draft.remarks.size() == 5);
+  CHECK(draft.remarks.size() == 6);
+  CHECK(has_remark(draft, "/revoked", "revoked"));
   CHECK(has_remark(draft, "/open", "not sealed"));
   CHECK(has_remark(draft, "/gone", "no longer there"));
   CHECK(has_remark(draft, "/python", "an interpreter"));

@@ -55,8 +55,10 @@ void add_entry(Json& json, const learn::Entry& entry, const manifest::Manifest& 
   json["grants"][entry.grant.name] = grant_json(entry.grant);
 }
 
-void name_certificates(Json& json, const manifest::Manifest& base) {
+// A relative path is relative to the manifest's own directory, which the draft's need not be.
+void name_files(Json& json, const manifest::Manifest& base) {
   for (size_t i = 0; i < base.signers.size(); ++i) json["signers"][i]["certificate"] = base.signers[i].certificate_path;
+  if (base.extension) json["extension"]["path"] = base.extension->path;
 }
 
 // The certificates have been read already, and what a draft adds names none.
@@ -94,7 +96,7 @@ Result<std::string> manifest_text(const learn::Draft& draft, const BaseManifest&
   if (!name.empty()) json["name"] = name;
   json["sequence"] = base.manifest.sequence + 1;
   json["mode"] = manifest::name_of(manifest::Mode::Audit);
-  name_certificates(json, base.manifest);
+  name_files(json, base.manifest);
   for (const char* key : {"digests", "grants"})
     if (!json.contains(key)) json[key] = std::string_view(key) == "grants" ? Json::object() : Json::array();
   for (const learn::Entry& entry : draft.entries) add_entry(json, entry, base.manifest);

@@ -118,6 +118,18 @@ TEST_CASE("a draft's manifest grants what was learned, and nothing else") {
   CHECK(json["grants"]["b"]["helpers"] == "any");
 }
 
+TEST_CASE("files that the base names are found from the draft") {
+  bpfgate::test::TemporaryDirectory directory;
+  auto path = directory.file("base.json", R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit",
+      "extension": {"path": "own/last_word.o", "digest": ")" +
+                                              fsverity::to_string(learn::test::digest(1)) + R"("}})");
+  auto base = cli::load_base(path).value();
+  std::string text = cli::manifest_text({}, base, "", "/elsewhere/draft.json").value();
+  manifest::Manifest learned = manifest::parse(text, "/elsewhere/draft.json", {}).value();
+  CHECK(learned.extension->path == (directory.path() / "own/last_word.o").string());
+  CHECK(learned.extension->digest == base.manifest.extension->digest);
+}
+
 TEST_CASE("a base is kept, and added to") {
   bpfgate::test::TemporaryDirectory directory;
   (void)directory.file("loaders.pem", "certificate");

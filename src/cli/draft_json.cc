@@ -12,7 +12,16 @@ namespace fs = std::filesystem;
 
 constexpr const char* empty_manifest = R"({"bpfgate": 1, "name": "learned", "sequence": 1, "mode": "audit"})";
 
-// What learned grants have: sets, and a rule for helpers by class.
+Json helpers_json(const manifest::HelperRule& rule) {
+  if (rule.read_only) return "read-only";
+  if (rule.is_any()) return "any";
+  Json denied = Json::array();
+  for (unsigned helper = 0; helper < rule.denied.size(); ++helper)
+    if (rule.denied.test(helper)) denied.push_back(manifest::name_of(manifest::kHelpers, helper));
+  return {{"deny", std::move(denied)}};
+}
+
+// What learned grants have: sets, and a rule for helpers by class or by those that are denied.
 Json grant_json(const manifest::Grant& grant) {
   Json json = {{"commands", manifest::names_in(grant.commands, manifest::kCommands)}};
   if (grant.program_types != manifest::kAny)
@@ -21,7 +30,7 @@ Json grant_json(const manifest::Grant& grant) {
   if (grant.attach_types != manifest::kAny)
     json["attach_types"] = manifest::names_in(grant.attach_types, manifest::kAttachTypes);
   // Where programs are loaded it is said either way, for whoever reads it.
-  if (grant.program_types != manifest::kAny) json["helpers"] = grant.helpers.read_only ? "read-only" : "any";
+  if (grant.program_types != manifest::kAny) json["helpers"] = helpers_json(grant.helpers);
   return json;
 }
 

@@ -55,4 +55,18 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string shell_word(std::string_view text) {
+  constexpr std::string_view safe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%+,-./:=@_";
+  if (!text.empty() && text.find_first_not_of(safe) == std::string_view::npos) return std::string(text);
+  const bool is_printable = printable(text) == text;
+  std::string result = is_printable ? "'" : "$'";
+  for (char c : text) {
+    if (is_printable)
+      result += c == '\'' ? "'\\''" : std::string(1, c);
+    else
+      result += c == '\'' || c == '\\' ? std::string("\\") + c : printable({&c, 1});
+  }
+  return result + "'";
+}
+
 }  // namespace bpfgate

@@ -33,4 +33,8 @@ Result<NamedBytes> named_bytes_from(std::string_view digest);
 // act on the terminal they are shown on nor look like a line of their own.
 std::string printable(std::string_view text);
 
+// A word of a command that is shown for people to copy: quoted for a shell where it must be, and printable. With bytes
+// that are not, it takes a shell that knows $'...'.
+std::string shell_word(std::string_view text);
+
 }  // namespace bpfgate

@@ -31,6 +31,21 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+// rename(2) takes the place of whatever has the name: as root `-o /dev/null` would leave the host without one. What a
+// link points to is not what the rename replaces, so it is refused too, rather than turned into a file.
+Result<> check_replaceable(const std::filesystem::path& path) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return {};
+    return fail_errno(path.string());
+  }
+  if (S_ISREG(status.st_mode)) return {};
+  return fail(
+      ErrorKind::Invalid,
+      path.string() + (S_ISLNK(status.st_mode) ? " is no regular file, but a symbolic link" : " is no regular file"),
+      "it would be replaced, not written to: name a file, or one that does not exist yet");
+}
+
 Failure xattr_failure(const char* verb, const char* name) {
   int code = errno;
   if (code == ENOTSUP) {
@@ -70,7 +85,23 @@ Result<std::string> read_text_file(const std::filesystem::path& path, size_t lim
   return std::string(content.begin(), content.end());
 }
 
+Result<std::string> read_first_line(const std::filesystem::path& path) {
+  TRY_ASSIGN(UniqueFd fd, open_file(path, O_RDONLY));
+  std::array<char, 4096> block;
+  std::string text;
+  while (text.size() <= block.size()) {
+    ssize_t count = ::read(fd.get(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("read " + path.string());
+    text.append(block.data(), static_cast<size_t>(count));
+    size_t end = text.find('\n');
+    if (count == 0 || end != std::string::npos) return text.substr(0, end);
+  }
+  return fail(ErrorKind::Invalid, path.string() + ": the first line is too long");
+}
+
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode) {
+  TRY(check_replaceable(path));
   std::string temporary = (directory_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd) return fail_errno("create a temporary beside " + path.string());
@@ -85,6 +116,16 @@ Result<> write_file_atomically(const std::filesystem::path& path, ByteView conte
     ::unlink(temporary.c_str());
     return done;
   }
+  return sync_directory(directory_of(path));
+}
+
+Result<> make_directories(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (path.empty() || std::filesystem::is_directory(path, ignored)) return {};
+  TRY(make_directories(path.parent_path()));
+  if (::mkdir(path.c_str(), 0755) != 0 && (errno != EEXIST || !std::filesystem::is_directory(path, ignored)))
+    return fail_errno("create " + path.string());
+  // The entry is the parent's content: without this the directory, and all that is synced in it, may be lost.
   return sync_directory(directory_of(path));
 }
 

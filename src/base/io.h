@@ -21,9 +21,17 @@ Result<UniqueFd> open_file(const std::filesystem::path& path, int flags);
 Result<Bytes> read_file(const std::filesystem::path& path, size_t limit);
 Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit);
 
+// The first line, without its end; what is behind is not read. Up to 4096 bytes; a longer one may be
+// ErrorKind::Invalid.
+Result<std::string> read_first_line(const std::filesystem::path& path);
+
 // Writes to a temporary in the same directory, fsyncs it, renames it over `path` and fsyncs the directory: after a
-// crash `path` holds either the old or the new content.
+// crash `path` holds either the old or the new content. What is there and no regular file, a symbolic link to one
+// included, is ErrorKind::Invalid: the rename would take its place.
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode = 0644);
+
+// Makes the directory, and those above it that are missing, with mode 0755, and waits until each is on the disk.
+Result<> make_directories(const std::filesystem::path& path);
 
 // Waits until everything written so far to the file system that holds `path` is on the disk (syncfs(2)).
 Result<> sync_file_system(const std::filesystem::path& path);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 
 #include "cli/batch.h"
@@ -200,11 +202,24 @@ void print_object(Tally& tally, LibrarySummary& libraries, const NeededLibraries
   print_json(output);
 }
 
+// All that get a sidecar in the one directory: the loaders, and what they map. What a file maps cannot always be told;
+// then it cannot be signed either, and that is said in its turn.
+std::vector<std::string> sharers_of(const std::vector<std::string>& files, const SignOptions& options) {
+  std::vector<std::string> sharers = files;
+  if (!options.with_libraries || options.output_directory.empty()) return sharers;
+  NeededLibraries needed;
+  for (const std::string& file : files)
+    if (auto closure = sign::closure_of(file)) needed.add(file, *closure);
+  std::ranges::copy_if(needed.paths(), std::back_inserter(sharers),
+                       [&](const std::string& library) { return !needed.is_loader(library); });
+  return sharers;
+}
+
 Result<int> run(const SignOptions& options) {
   TRY(check_usage(options));
   TRY_ASSIGN(std::vector<std::string> files, collect_files(options.batch));
   TRY_ASSIGN(Work work, prepare(options));
-  TRY(prepare_sidecars(files, options.output_directory));
+  TRY(prepare_sidecars(sharers_of(files, options), options.output_directory));
   NeededLibraries needed;
   Tally tally = sign_files(files, work, options, needed);
   LibrarySummary libraries = process_libraries(needed, library_work(work, options));

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/bytes.h"
 #include "base/io.h"
 #include "cli/file_batch.h"
 #include "cli/tree_options.h"
@@ -85,15 +86,16 @@ std::string seal_command(const std::string& file, const TreeOptions& tree) {
   if (tree.algorithm != defaults.algorithm) command += "--hash-alg " + tree.algorithm + " ";
   if (tree.block_size != defaults.block_size) command += "--block-size " + std::to_string(tree.block_size) + " ";
   if (!tree.salt.empty()) command += "--salt " + tree.salt + " ";
-  return command + file;
+  // What starts with a dash would be an option.
+  return command + shell_word(file.starts_with('-') ? "./" + file : file);
 }
 
 void print_prospect(const std::string& file, const Conclusion& once_sealed, const TreeOptions& tree) {
   if (is_accepted(once_sealed)) {
-    std::fprintf(stderr, "bpfgate: %s: would be accepted once sealed: %s\n", file.c_str(),
+    std::fprintf(stderr, "bpfgate: %s: would be accepted once sealed: %s\n", printable(file).c_str(),
                  seal_command(file, tree).c_str());
   } else {
-    std::fprintf(stderr, "bpfgate: %s: not sealed, and once sealed: %s\n", file.c_str(),
+    std::fprintf(stderr, "bpfgate: %s: not sealed, and once sealed: %s\n", printable(file).c_str(),
                  reason_text(once_sealed).c_str());
   }
 }

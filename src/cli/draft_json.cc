@@ -12,7 +12,16 @@ namespace fs = std::filesystem;
 
 constexpr const char* empty_manifest = R"({"bpfgate": 1, "name": "learned", "sequence": 1, "mode": "audit"})";
 
-// What learned grants have: sets, and a rule for helpers by class.
+Json helpers_json(const manifest::HelperRule& rule) {
+  if (rule.read_only) return "read-only";
+  if (rule.is_any()) return "any";
+  Json denied = Json::array();
+  for (unsigned helper = 0; helper < rule.denied.size(); ++helper)
+    if (rule.denied.test(helper)) denied.push_back(manifest::name_of(manifest::kHelpers, helper));
+  return {{"deny", std::move(denied)}};
+}
+
+// What learned grants have: sets, and a rule for helpers by class or by those that are denied.
 Json grant_json(const manifest::Grant& grant) {
   Json json = {{"commands", manifest::names_in(grant.commands, manifest::kCommands)}};
   if (grant.program_types != manifest::kAny)
@@ -21,7 +30,7 @@ Json grant_json(const manifest::Grant& grant) {
   if (grant.attach_types != manifest::kAny)
     json["attach_types"] = manifest::names_in(grant.attach_types, manifest::kAttachTypes);
   // Where programs are loaded it is said either way, for whoever reads it.
-  if (grant.program_types != manifest::kAny) json["helpers"] = grant.helpers.read_only ? "read-only" : "any";
+  if (grant.program_types != manifest::kAny) json["helpers"] = helpers_json(grant.helpers);
   return json;
 }
 
@@ -55,8 +64,10 @@ void add_entry(Json& json, const learn::Entry& entry, const manifest::Manifest& 
   json["grants"][entry.grant.name] = grant_json(entry.grant);
 }
 
-void name_certificates(Json& json, const manifest::Manifest& base) {
+// A relative path is relative to the manifest's own directory, which the draft's need not be.
+void name_files(Json& json, const manifest::Manifest& base) {
   for (size_t i = 0; i < base.signers.size(); ++i) json["signers"][i]["certificate"] = base.signers[i].certificate_path;
+  if (base.extension) json["extension"]["path"] = base.extension->path;
 }
 
 // The certificates have been read already, and what a draft adds names none.
@@ -94,7 +105,7 @@ Result<std::string> manifest_text(const learn::Draft& draft, const BaseManifest&
   if (!name.empty()) json["name"] = name;
   json["sequence"] = base.manifest.sequence + 1;
   json["mode"] = manifest::name_of(manifest::Mode::Audit);
-  name_certificates(json, base.manifest);
+  name_files(json, base.manifest);
   for (const char* key : {"digests", "grants"})
     if (!json.contains(key)) json[key] = std::string_view(key) == "grants" ? Json::object() : Json::array();
   for (const learn::Entry& entry : draft.entries) add_entry(json, entry, base.manifest);

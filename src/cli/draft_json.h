@@ -22,7 +22,8 @@ struct BaseManifest {
 Result<BaseManifest> load_base(const std::optional<std::filesystem::path>& path);
 
 // The draft added to its base, as a manifest in audit mode with a higher sequence number than the base's, checked by
-// the parser of manifests. Certificates are named so that they are found from `target`. `name`: empty for the base's.
+// the parser of manifests. Certificates and the extension are named so that they are found from `target`. `name`: empty
+// for the base's.
 Result<std::string> manifest_text(const learn::Draft& draft, const BaseManifest& base, const std::string& name,
                                   const std::filesystem::path& target);
 

@@ -14,7 +14,7 @@ Result<> check_they_differ(const std::vector<std::string>& files, const std::fil
     auto [owner, is_new] = owners.try_emplace(sign::sidecar_of(file, directory), file);
     if (!is_new && owner->second != file)
       return fail(ErrorKind::Usage, owner->second + " and " + file + " would share " + owner->first.string(),
-                  "use a directory for each");
+                  "sign them one by one, with a directory for each");
   }
   return {};
 }

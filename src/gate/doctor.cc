@@ -156,7 +156,8 @@ void append_locked_out(const manifest::Manifest& manifest, std::vector<Finding>&
 
 Finding examine_default(const manifest::Manifest& manifest) {
   const std::vector<std::string>& grants = manifest.default_grants;
-  bool is_everything = std::ranges::find(grants, "full") != grants.end();
+  bool is_everything = std::ranges::any_of(
+      grants, [&](const std::string& name) { return manifest::allows_everything(manifest.grants.at(name)); });
   std::string state;
   for (const std::string& grant : grants) state += (state.empty() ? "" : ", ") + printable(grant);
   return finding("default grant", !is_everything, state, "whoever has no evidence may do everything all the same",

@@ -16,10 +16,8 @@ struct Holder {
   unsigned descriptors = 0;
 };
 
-// Every other process that holds a map or a program which is listed in the map `guarded` (a descriptor).
+// Every other process that holds a map or a program which is listed in the map `guarded` (a descriptor). What a process
+// holds and cannot be read, although it is there, is an error: it may be one of them.
 Result<std::vector<Holder>> holders_of(int guarded);
-
-// The number a process directory in /proc is named by; 0 for other entries.
-int pid_of(const std::string& name);
 
 }  // namespace bpfgate::gate

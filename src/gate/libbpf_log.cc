@@ -36,7 +36,9 @@ void watch_libbpf(bool verbose) {
 
 Failure libbpf_failure(const std::string& what) {
   int code = errno;
-  std::string detail = first_warning.empty() ? std::string(std::strerror(code)) : first_warning;
+  std::string reason = std::strerror(code);
+  std::string detail = first_warning.empty() ? reason : first_warning;
+  if (detail.find(reason) == std::string::npos) detail += ": " + reason;
   return Failure(
       Error{ErrorKind::Failed, what + ": " + detail, "Run it with --verbose to see the verifier's log.", code});
 }

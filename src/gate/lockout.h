@@ -22,8 +22,8 @@ struct LockedOut {
 Result<std::optional<std::string>> why_not_administrator(const manifest::Manifest& manifest);
 
 // This program, if it could not manage the gate any more (its grant is not "admin"), and every running process that
-// holds BPF objects and whose executable would get no mark. A process that exits meanwhile is left out; other failures
-// are errors.
+// holds BPF objects and whose executable would get no mark. A process that exits meanwhile is left out; what
+// cannot be read for another reason is an error, for it may hold such objects.
 Result<std::vector<LockedOut>> locked_out_by(const manifest::Manifest& manifest);
 
 }  // namespace bpfgate::gate

@@ -21,9 +21,6 @@ static_assert(manifest::kMaxNameBytes < GATE_NAME_SIZE);
 
 using manifest::Role;
 
-// Of the kernel's list, which grows with every file.
-constexpr size_t max_measurements = size_t{64} << 20;
-
 template <size_t Size>
 void copy_name(char (&target)[Size], const std::string& name) {
   std::memset(target, 0, Size);
@@ -248,13 +245,13 @@ void trust_signers(const manifest::Manifest& manifest, const Signers& signers, e
 
 }  // namespace
 
-// "10 HASH ima-sig sha256:DIGEST boot_aggregate"
+// "10 HASH ima-sig sha256:DIGEST boot_aggregate". The list grows with every file, and the kernel writes only as much of
+// it as is read.
 std::optional<ima::Algorithm> ima_of_host() {
-  auto measured = read_text_file("/sys/kernel/security/ima/ascii_runtime_measurements", max_measurements);
-  if (!measured) return std::nullopt;
-  std::string first = measured->substr(0, measured->find('\n'));
+  auto first = read_first_line("/sys/kernel/security/ima/ascii_runtime_measurements");
+  if (!first) return std::nullopt;
   for (ima::Algorithm algorithm : ima::algorithms)
-    if (first.find(" " + std::string(ima::name_of(algorithm)) + ":") != std::string::npos) return algorithm;
+    if (first->find(" " + std::string(ima::name_of(algorithm)) + ":") != std::string::npos) return algorithm;
   return std::nullopt;
 }
 

@@ -38,9 +38,7 @@ Result<std::optional<uint64_t>> recorded_sequence(const std::filesystem::path& d
 Result<> record_sequence(const std::filesystem::path& directory, const manifest::Manifest& manifest) {
   TRY_ASSIGN(std::optional<uint64_t> before, recorded_sequence(directory, manifest.name));
   if (before && *before >= manifest.sequence) return {};
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return fail(ErrorKind::Failed, "create " + directory.string() + ": " + error.message());
+  TRY(make_directories(directory));
   std::string text = std::to_string(manifest.sequence) + "\n";
   return write_file_atomically(file_of(directory, manifest.name), as_bytes(text));
 }

@@ -25,19 +25,24 @@ class Calls {
   [[nodiscard]] bool is_empty() const { return grant_.commands == 0; }
 
   // Exactly the commands and types that were seen. A set of types is restricted wherever a command that it counts for
-  // is granted, even if that leaves an empty list, which allows none.
+  // is granted, even if that leaves an empty list, which allows none. Of helpers the class "read-only"; where that does
+  // not do, a list that denies all others but those seen; and where no list would allow what was seen, any.
   [[nodiscard]] manifest::Grant grant(const std::string& name) const;
 
   // Why the class "read-only" does not do; empty where it does.
   [[nodiscard]] const std::set<std::string>& not_read_only() const { return not_read_only_; }
+  // What no rule allows: functions of modules, and helpers without a name here.
+  [[nodiscard]] bool needs_any() const { return needs_any_; }
   // Of a program that was loaded it is not known what it calls.
   [[nodiscard]] bool has_unseen_code() const { return has_unseen_code_; }
 
  private:
-  void add_code(const gate::Event& event);
+  void add_code(const manifest::Call& call, const gate::Event& event);
 
   manifest::Grant grant_{.name = {}, .program_types = 0, .map_types = 0, .attach_types = 0};
+  manifest::HelperSet helpers_;
   std::set<std::string> not_read_only_;
+  bool needs_any_ = false;
   bool has_unseen_code_ = false;
 };
 

@@ -32,6 +32,8 @@ const char* remedy_for(FileState state) {
       return "a grant for it would be one for every script; let a program of its own do what is needed, and sign that";
     case FileState::Library:
       return "what is trusted as a library becomes no loader; sign it with a signer of loaders instead";
+    case FileState::Revoked:
+      return "put a version that is not revoked in its place; or, if it is to count again, take it out of \"revoked\"";
     case FileState::Unreadable:
       return "mend that and learn again from the same events";
     case FileState::Sealed:
@@ -50,6 +52,8 @@ std::string text_for(const File& file) {
       return file.detail;
     case FileState::Library:
       return "proven as a library";
+    case FileState::Revoked:
+      return "its digest is revoked by the base, and no grant of a draft changes that";
     case FileState::Unreadable:
       return "cannot be judged: " + file.detail;
     case FileState::Sealed:
@@ -151,14 +155,22 @@ class Learner {
     if (seen.calls.is_empty()) return;
     if (seen.grants.size() >= manifest::kMaxGrantsOfOne)
       return remark(seen.path, "has as many grants as one file can have", "merge some of them");
-    for (const std::string& why : seen.calls.not_read_only())
-      remark(seen.path, "gets helpers \"any\": its programs call " + why + ", which is not in the class \"read-only\"",
-             "");
+    remark_on_helpers(seen);
     if (seen.calls.has_unseen_code())
       remark(seen.path, "was refused a program before the gate had looked at what that calls",
              "learn in audit mode; the draft allows what is seen, and the class \"read-only\" unless more was");
     std::vector<std::string> grants(seen.grants.begin(), seen.grants.end());
     draft.entries.push_back({seen.path, *seen.digest, std::move(grants), seen.calls.grant("")});
+  }
+
+  void remark_on_helpers(const Seen& seen) {
+    const char* gets = seen.calls.needs_any() ? "gets helpers \"any\"" : "gets more than the helpers that only look";
+    for (const std::string& why : seen.calls.not_read_only())
+      remark(seen.path, std::string(gets) + ": its programs call " + why + ", which is not in the class \"read-only\"",
+             "");
+    if (seen.calls.not_read_only().empty() || seen.calls.needs_any()) return;
+    remark(seen.path, "is denied the other helpers by their names: those that a later kernel adds are not in the list",
+           "kernel functions (kfuncs) are not in it either, but those of modules are refused; see \"deny_kfuncs\"");
   }
 
   Failure too_many(size_t count) const {

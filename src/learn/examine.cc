@@ -9,12 +9,6 @@
 namespace bpfgate::learn {
 namespace {
 
-// What a loader is, a library cannot be: one digest is listed once.
-FileState state_of(const evidence::Conclusion& conclusion, const std::optional<fsverity::Digest>& digest) {
-  if (conclusion.verdict == evidence::Verdict::Library) return FileState::Library;
-  return digest ? FileState::Sealed : FileState::NotSealed;
-}
-
 Result<File> examine_open(int fd, const std::string& path, const evidence::Trust& trust) {
   File file;
   TRY_ASSIGN(file.digest, fsverity::measure(fd));
@@ -35,6 +29,14 @@ File without_content(const Error& error) {
 }
 
 }  // namespace
+
+// What a loader is, a library cannot be: one digest is listed once. What is revoked can be listed, and counts for
+// nothing.
+FileState state_of(const evidence::Conclusion& conclusion, const std::optional<fsverity::Digest>& digest) {
+  if (conclusion.reason == evidence::Reason::Revoked) return FileState::Revoked;
+  if (conclusion.verdict == evidence::Verdict::Library) return FileState::Library;
+  return digest ? FileState::Sealed : FileState::NotSealed;
+}
 
 File examine(const std::string& path, const evidence::Trust& trust) {
   // The kernel names files from the root; anything else would be looked for wherever this program was started.

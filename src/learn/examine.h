@@ -18,6 +18,7 @@ enum class FileState {
   Gone,         // nothing has this name any more
   Interpreter,  // would lend its grant to whatever it is told to run
   Library,      // proven, and by that no loader
+  Revoked,      // listed or not, its digest counts no more
   Unreadable,
 };
 
@@ -29,6 +30,9 @@ struct File {
 };
 
 using Examiner = std::function<File(const std::string& path)>;
+
+// What a digest of the file would be worth in a manifest, by what it is worth now. `digest` is nullopt without a seal.
+FileState state_of(const evidence::Conclusion& conclusion, const std::optional<fsverity::Digest>& digest);
 
 // By `trust`, what the file has already. Whatever goes wrong is a finding about the file.
 File examine(const std::string& path, const evidence::Trust& trust);

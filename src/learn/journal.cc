@@ -18,10 +18,10 @@ constexpr const char* terms[] = {"_SYSTEMD_UNIT=bpfgated.service", "BPFGATE_KIND
                                  "BPFGATE_KIND=tainted"};
 
 constexpr const char* field_names[] = {
-    "BPFGATE_KIND",         "BPFGATE_REASON",      "BPFGATE_VERDICT",     "BPFGATE_RULE",        "BPFGATE_COMMAND",
-    "BPFGATE_PROGRAM_TYPE", "BPFGATE_MAP_TYPE",    "BPFGATE_ATTACH_TYPE", "BPFGATE_TARGET",      "BPFGATE_HELPERS",
-    "BPFGATE_KFUNCS",       "BPFGATE_KFUNC_COUNT", "BPFGATE_EXECUTABLE",  "BPFGATE_COMM",        "BPFGATE_PID",
-    "BPFGATE_UID",          "BPFGATE_DENIED",      "BPFGATE_GENERATION",  "BPFGATE_PRE_EXISTING"};
+    "BPFGATE_TIME",    "BPFGATE_KIND",         "BPFGATE_REASON",      "BPFGATE_VERDICT",     "BPFGATE_RULE",
+    "BPFGATE_COMMAND", "BPFGATE_PROGRAM_TYPE", "BPFGATE_MAP_TYPE",    "BPFGATE_ATTACH_TYPE", "BPFGATE_TARGET",
+    "BPFGATE_HELPERS", "BPFGATE_KFUNCS",       "BPFGATE_KFUNC_COUNT", "BPFGATE_EXECUTABLE",  "BPFGATE_COMM",
+    "BPFGATE_PID",     "BPFGATE_UID",          "BPFGATE_DENIED",      "BPFGATE_GENERATION",  "BPFGATE_PRE_EXISTING"};
 
 struct Library {
   decltype(&sd_journal_open) open = nullptr;
@@ -149,10 +149,18 @@ std::vector<std::string> list_in(const Fields& fields, const char* name) {
   return list;
 }
 
+// Written as microseconds; later ones do not fit in the clock's nanoseconds.
+Time time_in(const Fields& fields) {
+  constexpr int64_t last = std::chrono::duration_cast<std::chrono::microseconds>(Time::duration::max()).count();
+  int64_t value = number_in<int64_t>(fields, "BPFGATE_TIME").value_or(0);
+  return value < 0 || value > last ? Time() : Time(std::chrono::microseconds(value));
+}
+
 }  // namespace
 
 gate::Event event_from(const Fields& fields) {
   gate::Event event;
+  event.time = time_in(fields);
   event.kind = text_in(fields, "BPFGATE_KIND");
   event.tgid = number_in<uint32_t>(fields, "BPFGATE_PID").value_or(0);
   event.pid = event.tgid;
@@ -186,7 +194,7 @@ Result<std::vector<gate::Event>> read_journal(std::optional<Time> since) {
     if (!is_there) return events;
     TRY_ASSIGN(Fields fields, journal.fields());
     gate::Event event = event_from(fields);
-    event.time = journal.time();
+    if (event.time == Time()) event.time = journal.time();
     events.push_back(std::move(event));
   }
 }

@@ -13,12 +13,12 @@
 
 namespace bpfgate::learn {
 
-// From the fields of an entry, by name.
+// From the fields of an entry, by name. Without BPFGATE_TIME, which earlier versions did not write, the time is zero.
 gate::Event event_from(const std::map<std::string, std::string>& fields);
 
-// All there are, or those since a point in time. Only of bpfgated's unit: the other fields everybody may write. The
-// library that reads journals is loaded when it is needed, and ErrorKind::Unsupported where it is not there: linked, it
-// would be one that every host had to sign for bpfgate.
+// All there are, or those of entries since a point in time, each with its own time or else its entry's. Only of
+// bpfgated's unit: the other fields everybody may write. The library that reads journals is loaded when it is needed,
+// and ErrorKind::Unsupported where it is not there: linked, it would be one that every host had to sign for bpfgate.
 Result<std::vector<gate::Event>> read_journal(std::optional<Time> since);
 
 }  // namespace bpfgate::learn

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "manifest/diff.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -86,24 +87,39 @@ Json change_json(const Pair& pair, const std::string& pointer) {
   return change;
 }
 
-void add_list_json(const Pair& lists, const std::string& place, KeyOf key_of, Json& out) {
+bool is_at_or_below(const std::string& place, const std::string& other) {
+  return place.starts_with(other) && (place.size() == other.size() || place[other.size()] == '/');
+}
+
+// The lines for people are of larger parts, or of smaller ones.
+bool is_wider(const std::string& part, const Changes& changes) {
+  return std::ranges::any_of(changes, [&](const Change& change) {
+    return change.wider && (is_at_or_below(part, change.part) || is_at_or_below(change.part, part));
+  });
+}
+
+void add_list_json(const Pair& lists, const std::string& place, KeyOf key_of, const Changes& changes, Json& out) {
   for (const auto& [name, pair] : match(*lists.before, *lists.after, key_of)) {
+    if (is_equal(pair)) continue;
     size_t index = pair.after ? pair.after_index : pair.before_index;
-    if (!is_equal(pair)) out.push_back(change_json(pair, place + "/" + std::to_string(index)));
+    out.push_back(change_json(pair, place + "/" + std::to_string(index)));
+    out.back()["wider"] = is_wider(place + "/" + name, changes);
   }
 }
 
 // Objects only, so that a pointer means the same place in both.
-void add_object_json(const Pair& objects, const std::string& pointer, Json& out) {
+void add_object_json(const Pair& objects, const std::string& pointer, const Changes& changes, Json& out) {
   for (const auto& [key, pair] : match(*objects.before, *objects.after)) {
     std::string place = pointer + pointer_step(key);
     auto list = keyed_lists.find(place);
     if (list != keyed_lists.end() && pair.before && pair.after)
-      add_list_json(pair, place, list->second, out);
+      add_list_json(pair, place, list->second, changes, out);
     else if (pair.before && pair.after && pair.before->is_object() && pair.after->is_object())
-      add_object_json(pair, place, out);
-    else if (!is_equal(pair))
+      add_object_json(pair, place, changes, out);
+    else if (!is_equal(pair)) {
       out.push_back(change_json(pair, place));
+      out.back()["wider"] = is_wider(place, changes);
+    }
   }
 }
 
@@ -137,8 +153,9 @@ std::string described(const Json& element) {
   return text;
 }
 
-void compare_elements(const std::string& what, const Json& before, const Json& after, Changes& out) {
-  auto add = [&](const std::string& text, bool wider) { out.push_back({"~ " + what + ": " + text, wider}); };
+void compare_elements(const std::string& what, const std::string& part, const Json& before, const Json& after,
+                      Changes& out) {
+  auto add = [&](const std::string& text, bool wider) { out.push_back({"~ " + what + ": " + text, wider, part}); };
   if (before["role"] != after["role"])
     add("role " + before["role"].get<std::string>() + " -> " + after["role"].get<std::string>(), true);
   if (before.contains("certificate") && before["certificate"] != after["certificate"]) add("another certificate", true);
@@ -146,8 +163,9 @@ void compare_elements(const std::string& what, const Json& before, const Json& a
     add("grant " + gained_and_lost(grants_of(before), grants_of(after)), gains_grant(before, after));
 }
 
-void compare_volumes(const std::string& what, const Json& before, const Json& after, Changes& out) {
-  auto add = [&](const std::string& text, bool wider) { out.push_back({"~ " + what + ": " + text, wider}); };
+void compare_volumes(const std::string& what, const std::string& part, const Json& before, const Json& after,
+                     Changes& out) {
+  auto add = [&](const std::string& text, bool wider) { out.push_back({"~ " + what + ": " + text, wider, part}); };
   if (before["root_hash"] != after["root_hash"])
     add("root hash " + before["root_hash"].get<std::string>() + " -> " + after["root_hash"].get<std::string>(), true);
   for (const auto& [loader, pair] : match(before["loaders"], after["loaders"], loader_key)) {
@@ -166,14 +184,16 @@ void compare_volumes(const std::string& what, const Json& before, const Json& af
 }
 
 // A listed digest has the last word on its file: without it, a signature of the file may count for more.
-void compare_lists(const Pair& lists, KeyOf key_of, Changes& out) {
+void compare_lists(const Pair& lists, const std::string& place, KeyOf key_of, Changes& out) {
   for (const auto& [what, pair] : match(*lists.before, *lists.after, key_of)) {
+    const std::string part = place + "/" + what;
     if (!pair.before)
-      out.push_back({"+ " + what + ": " + described(*pair.after), true});
+      out.push_back({"+ " + what + ": " + described(*pair.after), true, part});
     else if (!pair.after)
-      out.push_back({"- " + what + ": " + described(*pair.before), pair.before->contains("digest")});
+      out.push_back({"- " + what + ": " + described(*pair.before), pair.before->contains("digest"), part});
     else if (!is_equal(pair))
-      (pair.before->contains("root_hash") ? compare_volumes : compare_elements)(what, *pair.before, *pair.after, out);
+      (pair.before->contains("root_hash") ? compare_volumes : compare_elements)(what, part, *pair.before, *pair.after,
+                                                                                out);
   }
 }
 
@@ -183,28 +203,30 @@ void compare_revoked(const Pair& pair, Changes& out) {
   const Json& before = pair.before ? *pair.before : nothing;
   const Json& after = pair.after ? *pair.after : nothing;
   for (const char* key : {"certificates", "digests"}) {
+    const std::string place = std::string("/revoked/") + key;
     const Json old_list = before.value(key, Json::array());
     const Json new_list = after.value(key, Json::array());
-    for (const auto& [what, one] : match(old_list, new_list, keyed_lists.at(std::string("/revoked/") + key))) {
-      if (!one.before) out.push_back({"+ " + what, false});
-      if (!one.after) out.push_back({"- " + what, true});
+    for (const auto& [what, one] : match(old_list, new_list, keyed_lists.at(place))) {
+      if (!one.before) out.push_back({"+ " + what, false, place + "/" + what});
+      if (!one.after) out.push_back({"- " + what, true, place + "/" + what});
     }
   }
 }
 
 void compare_grant(const std::string& name, const Manifest& before, const Manifest& after, Changes& out) {
   std::vector<Change> parts = grant_changes(before.grants.at(name), after.grants.at(name));
-  if (parts.empty()) parts.push_back({"the same, an entry of a list given twice in one of them", false});
-  for (const Change& part : parts) out.push_back({"~ grant " + name + ": " + part.text, part.wider});
+  if (parts.empty()) parts.push_back({"the same, an entry of a list given twice in one of them", false, ""});
+  for (const Change& part : parts)
+    out.push_back({"~ grant " + name + ": " + part.text, part.wider, "/grants" + pointer_step(name) + part.part});
 }
 
 // A grant by itself allows nobody anything: who has it got, or has no longer, has a line of his own.
 void compare_grants(const Pair& lists, const Manifest& before, const Manifest& after, Changes& out) {
   for (const auto& [name, pair] : match(*lists.before, *lists.after)) {
     if (!pair.before)
-      out.push_back({"+ grant " + name + ": " + pair.after->dump(), false});
+      out.push_back({"+ grant " + name + ": " + pair.after->dump(), false, "/grants" + pointer_step(name)});
     else if (!pair.after)
-      out.push_back({"- grant " + name + ": " + pair.before->dump(), false});
+      out.push_back({"- grant " + name + ": " + pair.before->dump(), false, "/grants" + pointer_step(name)});
     else if (!is_equal(pair))
       compare_grant(name, before, after, out);
   }
@@ -230,17 +252,18 @@ void compare_top(const std::string& key, const Pair& pair, const Manifest& befor
                  Changes& out) {
   if (is_equal(pair)) return;
   if (key == "revoked") return compare_revoked(pair, out);
-  if (auto list = keyed_lists.find("/" + key); list != keyed_lists.end()) return compare_lists(pair, list->second, out);
+  if (auto list = keyed_lists.find("/" + key); list != keyed_lists.end())
+    return compare_lists(pair, list->first, list->second, out);
   if (key == "grants") return compare_grants(pair, before, after, out);
   if (key == "default") {
     std::string text = gained_and_lost(grants_of(*pair.before), grants_of(*pair.after));
-    return out.push_back({"~ default: grant " + text, gains_grant(*pair.before, *pair.after)});
+    return out.push_back({"~ default: grant " + text, gains_grant(*pair.before, *pair.after), "/default"});
   }
   bool wider = key == "mode" && refuses_less(before.mode, after.mode);
   if (key == "evidence") wider = includes_more(keys_of(*pair.before), keys_of(*pair.after));
   // What another one lets pass nobody knows.
   if (key == "extension") wider = !pair.before->empty();
-  out.push_back({"~ " + key + " " + text_of(pair.before) + " -> " + text_of(pair.after), wider});
+  out.push_back({"~ " + key + " " + text_of(pair.before) + " -> " + text_of(pair.after), wider, "/" + key});
 }
 
 }  // namespace
@@ -257,7 +280,7 @@ Json changes_json(const Manifest& before, const Manifest& after) {
   Json old_json = canonical_json(before);
   Json new_json = canonical_json(after);
   Json out = Json::array();
-  add_object_json({&old_json, &new_json}, "", out);
+  add_object_json({&old_json, &new_json}, "", changes(before, after), out);
   return out;
 }
 

@@ -17,12 +17,14 @@ namespace bpfgate::manifest {
 struct Change {
   std::string text;
   bool wider = false;
+  std::string part;  // what it is about: "/mode", "/grants/tracing/when/uids", "/signers/signer tracers"
 };
 
 // Empty exactly where the canonical texts are equal.
 std::vector<Change> changes(const Manifest& before, const Manifest& after);
 
-// For programs: a list of {"op": "add" | "remove" | "replace", "pointer", "old", "new"}. Pointers are into the
+// For programs: a list of {"op": "add" | "remove" | "replace", "pointer", "old", "new", "wider"}. Wider: a change above
+// of what is there, or of what that is a part of, is. Pointers are into the
 // canonical text, that of `before` for what is removed and that of `after` for the rest. Signers are matched by name
 // and digests by themselves, each replaced as a whole; what is not matched was added or removed.
 nlohmann::json changes_json(const Manifest& before, const Manifest& after);

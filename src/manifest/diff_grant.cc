@@ -23,7 +23,7 @@ void compare(const std::string& part, NumberSet before, NumberSet after, const V
   Words new_words = words_of(after, vocabulary);
   bool is_list = before != kAny && after != kAny;
   std::string text = is_list ? gained_and_lost(old_words, new_words) : joined(old_words) + " -> " + joined(new_words);
-  out.push_back({part + " " + text, (after & ~before) != 0});
+  out.push_back({part + " " + text, (after & ~before) != 0, "/" + part});
 }
 
 // Of lists that ask nothing when they are empty.
@@ -33,7 +33,7 @@ void compare_conditions(const std::string& part, const Words& before, const Word
   auto text_of = [](const Words& words) { return words.empty() ? "any" : joined(words); };
   std::string text = is_list ? gained_and_lost(before, after) : text_of(before) + " -> " + text_of(after);
   bool wider = after.empty() || (is_list && includes_more(before, after));
-  out.push_back({"when " + part + " " + text, wider});
+  out.push_back({"when " + part + " " + text, wider, "/when/" + part});
 }
 
 template <class T>
@@ -68,8 +68,8 @@ bool allows_more_kfuncs(const HelperRule& before, const HelperRule& after) {
 void compare(const HelperRule& before, const HelperRule& after, Changes& out) {
   if (before == after) return;
   bool more_helpers = (allowed_helpers(after) & ~allowed_helpers(before)).any();
-  out.push_back(
-      {"helpers " + in_words(before) + " -> " + in_words(after), more_helpers || allows_more_kfuncs(before, after)});
+  out.push_back({"helpers " + in_words(before) + " -> " + in_words(after),
+                 more_helpers || allows_more_kfuncs(before, after), "/helpers"});
 }
 
 // Every target with its kind, so that all three lists are one set.
@@ -85,18 +85,19 @@ void compare(const std::optional<AttachTargets>& before, const std::optional<Att
   if (!before && !after) return;
   if (!before || !after) {
     std::string text = before ? joined(words_of(*before)) + " -> any" : "any -> " + joined(words_of(*after));
-    out.push_back({"attach_to " + text, !after});
+    out.push_back({"attach_to " + text, !after, "/attach_to"});
     return;
   }
   Words old_words = words_of(*before);
   Words new_words = words_of(*after);
   if (old_words == new_words) return;
-  out.push_back({"attach_to " + gained_and_lost(old_words, new_words), includes_more(old_words, new_words)});
+  out.push_back(
+      {"attach_to " + gained_and_lost(old_words, new_words), includes_more(old_words, new_words), "/attach_to"});
 }
 
 void compare(const std::string& option, bool before, bool after, Changes& out) {
   if (before == after) return;
-  out.push_back({option + (after ? " off -> on" : " on -> off"), after});
+  out.push_back({option + (after ? " off -> on" : " on -> off"), after, "/" + option});
 }
 
 Words signer_words(const SignedBy& signers) {
@@ -108,14 +109,15 @@ void compare(const std::optional<SignedBy>& before, const std::optional<SignedBy
   if (before == after) return;
   auto text_of = [](const auto& signers) { return signers ? joined(signer_words(*signers)) : "not required"; };
   if (!before || !after) {
-    out.push_back({"signed_by " + text_of(before) + " -> " + text_of(after), true});
+    out.push_back({"signed_by " + text_of(before) + " -> " + text_of(after), true, "/signed_by"});
     return;
   }
   bool is_list = !before->empty() && !after->empty();
   Words old_words = signer_words(*before);
   Words new_words = signer_words(*after);
   std::string text = is_list ? gained_and_lost(old_words, new_words) : joined(old_words) + " -> " + joined(new_words);
-  out.push_back({"signed_by " + text, after->empty() || (is_list && includes_more(old_words, new_words))});
+  out.push_back(
+      {"signed_by " + text, after->empty() || (is_list && includes_more(old_words, new_words)), "/signed_by"});
 }
 
 }  // namespace

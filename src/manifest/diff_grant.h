@@ -17,7 +17,7 @@ std::string joined(const Words& words);                                // "a b",
 std::string gained_and_lost(const Words& before, const Words& after);  // "+a -b"
 bool includes_more(const Words& before, const Words& after);           // something in `after` is not in `before`
 
-// Without the grant's name in their texts: "commands +link_create -btf_load".
+// Without the grant in their texts and parts: "commands +link_create -btf_load", "/commands".
 std::vector<Change> grant_changes(const Grant& before, const Grant& after);
 
 }  // namespace bpfgate::manifest

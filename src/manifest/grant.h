@@ -90,4 +90,8 @@ Grant grant_full();
 Grant grant_admin();
 bool is_built_in(std::string_view grant);
 
+// Whether it refuses no call of bpf(2), whoever makes it: what "full" does, by whatever name. Options do not count, nor
+// does the gate itself.
+bool allows_everything(const Grant& grant);
+
 }  // namespace bpfgate::manifest

@@ -51,4 +51,10 @@ bool is_built_in(std::string_view grant) {
          grant == "signed-programs-only";
 }
 
+bool allows_everything(const Grant& grant) {
+  bool has_all_types = grant.program_types == kAny && grant.map_types == kAny && grant.attach_types == kAny;
+  return grant.commands == kAny && has_all_types && grant.helpers.is_any() && !grant.attach_to &&
+         grant.when.is_none() && !grant.signed_by;
+}
+
 }  // namespace bpfgate::manifest

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "service/journal.h"
 
+#include <chrono>
+
 // The fields below name no line of this file.
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <sys/uio.h>
@@ -94,6 +96,12 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+// Since the epoch. The entry's own time is that of writing, which may be much later.
+std::string time_of(const gate::Event& event) {
+  auto since_epoch = std::chrono::duration_cast<std::chrono::microseconds>(event.time.time_since_epoch());
+  return std::to_string(since_epoch.count());
+}
+
 }  // namespace
 
 std::string_view message_id(std::string_view reason) {
@@ -106,6 +114,7 @@ std::vector<std::string> fields_of(const gate::Event& event) {
   std::vector<std::string> fields = {
       "MESSAGE=" + gate::sentence(event),
       "PRIORITY=" + std::to_string(priority_of(event)),
+      "BPFGATE_TIME=" + time_of(event),
       "BPFGATE_KIND=" + event.kind,
       "BPFGATE_REASON=" + event.reason,
       "BPFGATE_VERDICT=" + event.verdict,

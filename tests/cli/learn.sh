@@ -43,6 +43,13 @@ err '/new: no longer there'
 expect 0 bpfgate learn --since -1s --events object.json -o draft.json
 err 'there are no events to learn from'
 
+# What is no regular file is not replaced by one.
+ln -s draft.json link
+expect 1 bpfgate learn --events object.json -o link
+err 'link is no regular file, but a symbolic link'
+[ -L link ] || fail "the link is replaced"
+rm link
+
 # Nothing was refused.
 object >empty.json
 : >empty

@@ -24,8 +24,10 @@ out_is '~ grant tracing: commands +link_create -btf_load  (wider)
 no_err
 expect 1 bpfgate manifest diff --json old.json new.json
 json 'o["command"] == "manifest diff" and len(o["changes"]) == 5'
-json '{"op": "replace", "pointer": "/mode", "old": "audit", "new": "enforce"} in o["changes"]'
-json '{"op": "remove", "pointer": "/grants/tracing/helpers", "old": {"class": "read-only"}} in o["changes"]'
+json '{"op": "replace", "pointer": "/mode", "old": "audit", "new": "enforce", "wider": False} in o["changes"]'
+json '{"op": "remove", "pointer": "/grants/tracing/helpers", "old": {"class": "read-only"}, "wider": True} in o["changes"]'
+
+json '{c["pointer"] for c in o["changes"] if c["wider"]} == {"/grants/tracing/commands", "/grants/tracing/helpers", "/signers/0"}'
 
 # Equal is what decides alike, however it is written.
 python3 -m json.tool old.json >same.json

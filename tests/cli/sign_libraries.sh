@@ -52,6 +52,17 @@ err 'main needs libtwo.so, which is not on this host'
 setfattr -x user.bpf_prog_sig libone.so
 expect 1 "${sign[@]}" "${with[@]}" --detached --output-dir /proc/self main
 
+# Two libraries of one name: in one directory the second's signature would replace the first's, so nothing is signed.
+mkdir elsewhere
+build -shared -o elsewhere/libone.so two.c -Wl,-soname,libone.so
+echo 'int two(void); void _start(void) { two(); for (;;) {} }' >third.c
+build -pie -o third third.c -Lelsewhere -lone -Wl,-rpath,"$PWD/elsewhere" -Wl,--dynamic-linker="$PWD/ld.so"
+expect 2 "${sign[@]}" "${with[@]}" --detached --output-dir shared main third
+err "$PWD/libone.so and $PWD/elsewhere/libone.so would share shared/libone.so.bpfsig"
+[ ! -e shared ] || fail "something is signed"
+expect 0 "${sign[@]}" "${with[@]}" --detached --output-dir shared third
+expect 0 "${sign[@]}" --detached --output-dir shared main third
+
 # A program that relies on $ORIGIN runs as it is, but not once it is a loader.
 mkdir own
 echo 'int two(void); void _start(void) { two(); for (;;) {} }' >origin.c

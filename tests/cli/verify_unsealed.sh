@@ -47,3 +47,13 @@ expect 1 bpfgate verify --json --cert loader.pem --role library --signature load
 json 'o["command"] == "verify" and len(o["files"]) == 1'
 json 'o["files"][0]["accepted"] is False and o["files"][0]["reason"] == "not-sealed" and "digest" not in o["files"][0]'
 json 'o["files"][0]["once_sealed"]["verdict"] == "library" and o["files"][0]["once_sealed"]["signer"] == "loader.pem"'
+
+# What is printed to be copied is one word to a shell, and acts on no terminal.
+sign loader good
+for name in "it's two; \$(false)" $'bell\a' ./-good; do
+  cp good "$name"
+  expect 1 bpfgate verify --cert loader.pem --signature loader.sig -- "${name#./}"
+  command=$(sed -n 's/.*: would be accepted once sealed: bpfgate seal //p' .err)
+  [ "$(eval "printf '%s|' $command")" = "$name|" ] || fail "not the file's name: $command"
+  ! grep -q $'\a' .err || fail "the name is printed as it is"
+done

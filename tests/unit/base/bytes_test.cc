@@ -44,3 +44,14 @@ TEST_CASE("text for a terminal has printable ASCII only") {
   CHECK(printable("\xc3\xa4\x7f") == "\\xc3\\xa4\\x7f");
   CHECK(printable("").empty());
 }
+
+TEST_CASE("a word for a shell is quoted where it must be, and printable") {
+  CHECK(shell_word("/usr/bin/bpftool-7.2_x") == "/usr/bin/bpftool-7.2_x");
+  CHECK(shell_word("") == "''");
+  CHECK(shell_word("two words") == "'two words'");
+  CHECK(shell_word("$(reboot);`x`\\") == "'$(reboot);`x`\\'");
+  CHECK(shell_word("it's") == "'it'\\''s'");
+  CHECK(shell_word("~") == "'~'");
+  CHECK(shell_word("\x1b[2J") == "$'\\x1b[2J'");
+  CHECK(shell_word("it's\n\\") == "$'it\\'s\\x0a\\\\'");
+}

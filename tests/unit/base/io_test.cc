@@ -57,6 +57,35 @@ TEST_CASE("files without a size are read too") {
   CHECK(read_text_file("/proc/self/status", 1 << 20).value().starts_with("Name:"));
 }
 
+TEST_CASE("of a first line nothing else is read") {
+  test::TemporaryDirectory directory;
+  CHECK(read_first_line(directory.file("f", "one\ntwo\n")).value() == "one");
+  CHECK(read_first_line(directory.file("f", "one")).value() == "one");
+  CHECK(read_first_line(directory.file("f", "\none")).value().empty());
+  CHECK(read_first_line(directory.file("f", "")).value().empty());
+  CHECK(read_first_line(directory.file("f", std::string(4096, 'x') + "\n")).value().size() == 4096);
+  CHECK(read_first_line(directory.file("f", std::string(10000, 'x') + "\n")).error().kind == ErrorKind::Invalid);
+  CHECK(read_first_line("/proc/self/status").value().starts_with("Name:"));
+  CHECK(read_first_line(directory.path() / "absent").error().code == ENOENT);
+  // One without an end: the rest of /dev/zero is left alone.
+  CHECK(read_first_line("/dev/zero").error().kind == ErrorKind::Invalid);
+}
+
+TEST_CASE("directories are made with those above, and may be there") {
+  test::TemporaryDirectory directory;
+  fs::path deep = directory.path() / "one" / "two" / "three";
+  REQUIRE(make_directories(deep));
+  CHECK(fs::is_directory(deep));
+  CHECK(make_directories(deep));
+  CHECK(make_directories(deep / "four" / ""));
+  CHECK(fs::is_directory(deep / "four"));
+  (void)directory.file("file", "");
+  CHECK(make_directories(directory.path() / "file" / "below").error().code == EEXIST);
+  CHECK(make_directories(directory.path() / "file").error().code == EEXIST);
+  REQUIRE(make_directories("relative_directory_test/below"));
+  CHECK(fs::remove_all("relative_directory_test") == 2);
+}
+
 TEST_CASE("a directory is not a file to read") {
   test::TemporaryDirectory directory;
   CHECK(read_file(directory.path(), 100).error().code == EISDIR);
@@ -79,6 +108,30 @@ TEST_CASE("an atomic write that fails leaves the old content and no temporary") 
   CHECK(fs::is_directory(blocked / "full"));
   CHECK(entry_count(directory.path()) == 1);
   CHECK_FALSE(write_file_atomically(directory.path() / "missing" / "f", as_bytes("new")));
+}
+
+TEST_CASE("an atomic write replaces no device, pipe or link") {
+  test::TemporaryDirectory directory;
+  fs::path file = directory.file("f", "old");
+  fs::path fifo = directory.path() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  fs::path link = directory.path() / "link";
+  fs::create_symlink("f", link);
+  fs::path dangling = directory.path() / "dangling";
+  fs::create_symlink("missing", dangling);
+  for (const fs::path& path :
+       {fifo, link, dangling, directory.path(), fs::path("/dev/null"), fs::path("/dev/stdout")}) {
+    INFO(path);
+    auto done = write_file_atomically(path, as_bytes("new"));
+    REQUIRE_FALSE(done);
+    CHECK(done.error().kind == ErrorKind::Invalid);
+    CHECK(done.error().message.find(path.string() + " is no regular file") == 0);
+    CHECK_FALSE(done.error().remedy.empty());
+  }
+  CHECK(write_file_atomically(link, as_bytes("new")).error().message.ends_with("but a symbolic link"));
+  CHECK(fs::is_symlink(link));
+  CHECK(read_text_file(file, 10).value() == "old");
+  CHECK(entry_count(directory.path()) == 4);
 }
 
 TEST_CASE("a relative name is written in the working directory") {

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstring>
 
+#include "all_of_proc.h"
 #include "base/io.h"
 #include "gate/gate.h"
 #include "gate/lockout.h"
@@ -162,7 +163,9 @@ TEST_CASE("equal policies have equal hashes, different ones have not") {
 
 TEST_CASE("this program, unsigned, would be locked out by a policy that grants nothing") {
   auto locked_out = gate::locked_out_by(sample());
-  REQUIRE(locked_out);
+  // That somebody's descriptors cannot be read is not taken for having none.
+  REQUIRE(locked_out.has_value() == gate::test::sees_all_of_proc());
+  if (!locked_out) return;
   REQUIRE_FALSE(locked_out->empty());
   CHECK(locked_out->front().pid == 0);
   CHECK(locked_out->front().reason == "not-sealed");
@@ -174,6 +177,13 @@ TEST_CASE("a default grant of everything locks nobody out of bpf(2), but this pr
   REQUIRE(locked_out->size() == 1);
   CHECK(locked_out->front().pid == 0);
   CHECK(locked_out->front().reason == "not-sealed");
+}
+
+TEST_CASE("a grant of one's own that allows everything locks out as few as \"full\"") {
+  auto locked_out = gate::locked_out_by(parse(R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "enforce",
+    "grants": {"all": {"commands": "any"}}, "default": {"grant": "all"}})"));
+  REQUIRE(locked_out);
+  CHECK(locked_out->size() == 1);
 }
 
 TEST_CASE("a signer of manifests gets a record of its own, and is not asked about files") {

@@ -91,13 +91,16 @@ TEST_CASE("the order of events does not show") {
 
 TEST_CASE("what cannot be listed is said, with what to do") {
   std::vector<gate::Event> events;
-  for (const char* path : {"/open", "/gone", "/python", "/lib", "/locked"}) events.push_back(event(path, "btf_load"));
+  for (const char* path : {"/open", "/gone", "/python", "/lib", "/locked", "/revoked"})
+    events.push_back(event(path, "btf_load"));
   Draft draft = draft_of(events, files({{"/open", {FileState::NotSealed, "", {}, {}}},
                                         {"/python", {FileState::Interpreter, "an interpreter", test::digest(1), {}}},
                                         {"/lib", {FileState::Library, "", test::digest(2), {}}},
+                                        {"/revoked", {FileState::Revoked, "", test::digest(3), {}}},
                                         {"/locked", {FileState::Unreadable, "Permission denied", {}, {}}}}));
   CHECK(draft.entries.empty());
-  CHECK(draft.remarks.size() == 5);
+  CHECK(draft.remarks.size() == 6);
+  CHECK(has_remark(draft, "/revoked", "revoked"));
   CHECK(has_remark(draft, "/open", "not sealed"));
   CHECK(has_remark(draft, "/gone", "no longer there"));
   CHECK(has_remark(draft, "/python", "an interpreter"));
@@ -118,6 +121,11 @@ TEST_CASE("names of a newer kernel are said, and the rest is learned") {
 TEST_CASE("a helper that makes the difference is said") {
   Draft draft = draft_of({test::load("/a", "kprobe", {"probe_write_user"})}, files({{"/a", sealed(1)}}));
   CHECK(has_remark(draft, "/a", "the helper probe_write_user"));
+  CHECK(has_remark(draft, "/a", "a later kernel"));
+  CHECK_FALSE(has_remark(draft, "/a", "\"any\""));
+  draft = draft_of({test::load("/a", "kprobe", {"probe_write_user", "helper 250"})}, files({{"/a", sealed(1)}}));
+  CHECK(has_remark(draft, "/a", "gets helpers \"any\": its programs call the helper helper 250"));
+  CHECK_FALSE(has_remark(draft, "/a", "a later kernel"));
 }
 
 TEST_CASE("what a process without its mark calls is not learned for the file it claims to be") {

@@ -19,3 +19,15 @@ TEST_CASE("files are judged as they are now") {
 }
 
 TEST_CASE("what is no name from the root is not looked for") { CHECK(examine("src", {}).state == FileState::Gone); }
+
+TEST_CASE("what is revoked is not merely sealed") {
+  const fsverity::Digest digest{fsverity::Algorithm::Sha256, Bytes(32, 7)};
+  auto state = [&](evidence::Verdict verdict, evidence::Reason reason) {
+    return state_of({.verdict = verdict, .reason = reason, .rule = {}, .grants = {}, .digest = {}, .position = {}},
+                    digest);
+  };
+  CHECK(state(evidence::Verdict::NoEvidence, evidence::Reason::Revoked) == FileState::Revoked);
+  CHECK(state(evidence::Verdict::NoEvidence, evidence::Reason::NoSignature) == FileState::Sealed);
+  CHECK(state(evidence::Verdict::Library, evidence::Reason::Signature) == FileState::Library);
+  CHECK(state_of({}, std::nullopt) == FileState::NotSealed);
+}

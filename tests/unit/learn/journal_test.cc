@@ -7,7 +7,8 @@ using namespace bpfgate;
 using namespace bpfgate::learn;
 
 TEST_CASE("an entry is an event again") {
-  gate::Event event = event_from({{"BPFGATE_KIND", "would-refuse"},
+  gate::Event event = event_from({{"BPFGATE_TIME", "1772366400250000"},
+                                  {"BPFGATE_KIND", "would-refuse"},
                                   {"BPFGATE_REASON", "not-sealed"},
                                   {"BPFGATE_COMMAND", "prog_load"},
                                   {"BPFGATE_PROGRAM_TYPE", "kprobe"},
@@ -22,6 +23,7 @@ TEST_CASE("an entry is an event again") {
                                   {"BPFGATE_DENIED", "probe_write_user"},
                                   {"BPFGATE_GENERATION", "4294967297"},
                                   {"BPFGATE_PRE_EXISTING", "1"}});
+  CHECK(event.time == Time(std::chrono::microseconds(1772366400250000)));
   CHECK(event.kind == "would-refuse");
   CHECK(event.reason == "not-sealed");
   CHECK(event.command == "prog_load");
@@ -42,8 +44,14 @@ TEST_CASE("an entry is an event again") {
 TEST_CASE("an entry may lack anything") {
   gate::Event event = event_from({{"BPFGATE_PID", "many"}, {"BPFGATE_KFUNCS", ",a,,b,"}});
   CHECK(event.kind.empty());
+  CHECK(event.time == Time());
   CHECK(event.tgid == 0);
   CHECK_FALSE(event.command);
   CHECK(event.kfuncs == std::vector<std::string>{"a", "b"});
   CHECK(event.kfunc_count == 2);
+}
+
+TEST_CASE("a time that is none counts as absent") {
+  for (const char* text : {"", "-1", "1.5", "soon", "9223372036854775807", "99999999999999999999"})
+    CHECK(event_from({{"BPFGATE_TIME", text}}).time == Time());
 }

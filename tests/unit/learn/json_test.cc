@@ -100,14 +100,16 @@ TEST_CASE("an empty draft is a manifest") {
 
 TEST_CASE("a draft's manifest grants what was learned, and nothing else") {
   auto base = cli::load_base({}).value();
-  auto examiner = learn::test::files({{"/a", learn::test::sealed(1)}, {"/b", learn::test::sealed(2)}});
-  learn::Draft draft = draft_of({learn::test::load("/a", "kprobe"), learn::test::event("/b", "btf_load"),
-                                 learn::test::load("/b", "xdp", {"redirect"})},
-                                examiner, base);
+  auto examiner = learn::test::files(
+      {{"/a", learn::test::sealed(1)}, {"/b", learn::test::sealed(2)}, {"/c", learn::test::sealed(3)}});
+  learn::Draft draft =
+      draft_of({learn::test::load("/a", "kprobe"), learn::test::event("/b", "btf_load"),
+                learn::test::load("/b", "xdp", {"redirect"}), learn::test::load("/c", "xdp", {"helper 250"})},
+               examiner, base);
   std::string text = cli::manifest_text(draft, base, "hosts", "draft.json").value();
   manifest::Manifest learned = manifest::parse(text, "draft.json", {}).value();
   CHECK(learned.name == "hosts");
-  REQUIRE(learned.digests.size() == 2);
+  REQUIRE(learned.digests.size() == 3);
   CHECK(learned.digests[0].grants == std::vector<std::string>{"a"});
   CHECK(learned.digests[0].note == "/a");
   for (const learn::Entry& entry : draft.entries) CHECK(learned.grants.at(entry.grant.name) == entry.grant);
@@ -115,7 +117,21 @@ TEST_CASE("a draft's manifest grants what was learned, and nothing else") {
   Json json = Json::parse(text);
   CHECK(json["grants"]["a"].dump() ==
         R"({"commands":["prog_load"],"program_types":["kprobe"],"attach_types":[],"helpers":"read-only"})");
-  CHECK(json["grants"]["b"]["helpers"] == "any");
+  CHECK(json["grants"]["b"]["helpers"]["deny"].size() > 50);
+  CHECK(json["grants"]["b"]["helpers"].dump().find("\"redirect\"") == std::string::npos);
+  CHECK(json["grants"]["c"]["helpers"] == "any");
+}
+
+TEST_CASE("files that the base names are found from the draft") {
+  bpfgate::test::TemporaryDirectory directory;
+  auto path = directory.file("base.json", R"({"bpfgate": 1, "name": "x", "sequence": 1, "mode": "audit",
+      "extension": {"path": "own/last_word.o", "digest": ")" +
+                                              fsverity::to_string(learn::test::digest(1)) + R"("}})");
+  auto base = cli::load_base(path).value();
+  std::string text = cli::manifest_text({}, base, "", "/elsewhere/draft.json").value();
+  manifest::Manifest learned = manifest::parse(text, "/elsewhere/draft.json", {}).value();
+  CHECK(learned.extension->path == (directory.path() / "own/last_word.o").string());
+  CHECK(learned.extension->digest == base.manifest.extension->digest);
 }
 
 TEST_CASE("a base is kept, and added to") {

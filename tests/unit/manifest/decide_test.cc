@@ -210,3 +210,34 @@ TEST_CASE("what a verified loader asks the kernel for is its signer's affair") {
   CHECK(decide(manifest, {"full"}, {}, call).answer == Answer::Granted);
   CHECK(decide(manifest, {"inspect"}, {}, call).answer == Answer::CommandNotGranted);
 }
+
+TEST_CASE("what allows everything does so by whatever name") {
+  Grant own{.name = "mine", .commands = kAny};
+  CHECK(allows_everything(own));
+  own.debug = own.jit = true;
+  CHECK(allows_everything(own));
+  CHECK(allows_everything(grant_full()));
+  CHECK(allows_everything(grant_admin()));
+  for (const Grant& grant : {grant_none(), grant_inspect(), grant_signed_programs()})
+    CHECK_FALSE(allows_everything(grant));
+}
+
+TEST_CASE("a grant with any restriction does not allow everything") {
+  auto restrictions = std::to_array<void (*)(Grant&)>({
+      [](Grant& grant) { grant.commands &= ~NumberSet{1}; },
+      [](Grant& grant) { grant.program_types = 1; },
+      [](Grant& grant) { grant.map_types = 1; },
+      [](Grant& grant) { grant.attach_types = 1; },
+      [](Grant& grant) { grant.helpers.read_only = true; },
+      [](Grant& grant) { grant.helpers.denied.set(1); },
+      [](Grant& grant) { grant.helpers.denied_kfuncs = {"bpf_put_file"}; },
+      [](Grant& grant) { grant.attach_to.emplace(); },
+      [](Grant& grant) { grant.when.uids = {0}; },
+      [](Grant& grant) { grant.signed_by.emplace(); },
+  });
+  for (auto restrict_it : restrictions) {
+    Grant grant = grant_full();
+    restrict_it(grant);
+    CHECK_FALSE(allows_everything(grant));
+  }
+}

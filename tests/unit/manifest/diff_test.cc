@@ -2,6 +2,7 @@
 #include "manifest/diff.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <map>
 #include <vector>
 
 #include "manifest/sample.h"
@@ -222,8 +223,9 @@ TEST_CASE("differences as JSON have the pointers of the canonical texts") {
       {"op":"replace","path":"/mode","value":"audit"},
       {"op":"add","path":"/grants/tracing/jit","value":true}])"));
   REQUIRE(differences.size() == 4);
-  CHECK(differences[0] == json{{"op", "add"}, {"pointer", "/grants/tracing/jit"}, {"new", true}});
-  CHECK(differences[1] == json{{"op", "replace"}, {"pointer", "/mode"}, {"old", "enforce"}, {"new", "audit"}});
+  CHECK(differences[0] == json{{"op", "add"}, {"pointer", "/grants/tracing/jit"}, {"new", true}, {"wider", true}});
+  CHECK(differences[1] ==
+        json{{"op", "replace"}, {"pointer", "/mode"}, {"old", "enforce"}, {"new", "audit"}, {"wider", true}});
   // In the canonical text "libs" comes before "loaders"; without it, "loaders" is the first.
   CHECK(differences[2]["op"] == "remove");
   CHECK(differences[2]["pointer"] == "/signers/0");
@@ -232,6 +234,65 @@ TEST_CASE("differences as JSON have the pointers of the canonical texts") {
   CHECK(differences[3]["pointer"] == "/signers/0");
   CHECK(differences[3]["old"]["grant"] == "tracing");
   CHECK(differences[3]["new"]["grant"] == "full");
+}
+
+TEST_CASE("differences as JSON are wider where those for people are") {
+  auto wider = [](const Manifest& from, const Manifest& to) {
+    std::map<std::string, bool> found;
+    for (const json& change : changes_json(from, to)) found[change["pointer"]] = change["wider"];
+    return found;
+  };
+  using Found = std::map<std::string, bool>;
+  struct {
+    const char* patch;
+    Found there;
+    Found back;
+  } const cases[] = {
+      {R"([{"op":"replace","path":"/mode","value":"audit"},{"op":"replace","path":"/sequence","value":2}])",
+       {{"/mode", true}, {"/sequence", false}},
+       {{"/mode", false}, {"/sequence", false}}},
+      {R"([{"op":"remove","path":"/default"}])", {{"/default/grant", false}}, {{"/default/grant", true}}},
+      {R"([{"op":"remove","path":"/signers/1"},{"op":"replace","path":"/signers/0/grant","value":["tracing","full"]}])",
+       {{"/signers/0", true}},  // both pointers, of different lists; the later is of "loaders"
+       {{"/signers/0", true}, {"/signers/1", false}}},
+      {R"([{"op":"remove","path":"/digests/0"}])", {{"/digests/0", true}}, {{"/digests/0", true}}},
+      {R"([{"op":"remove","path":"/revoked"}])", {{"/revoked", true}}, {{"/revoked", false}}},
+      {R"([{"op":"remove","path":"/revoked/digests"}])", {{"/revoked/digests", true}}, {{"/revoked/digests", false}}},
+      {R"([{"op":"add","path":"/evidence","value":{"ima":true}}])",
+       {{"/evidence/ima", true}},
+       {{"/evidence/ima", false}}},
+      // Each part of a grant by itself.
+      {R"([{"op":"replace","path":"/grants/tracing/commands","value":["prog_load"]},
+           {"op":"add","path":"/grants/tracing/jit","value":true}])",
+       {{"/grants/tracing/commands", false}, {"/grants/tracing/jit", true}},
+       {{"/grants/tracing/commands", true}, {"/grants/tracing/jit", false}}},
+      {R"([{"op":"add","path":"/grants/tracing/when","value":{"uids":[0]}}])",
+       {{"/grants/tracing/when", false}},
+       {{"/grants/tracing/when", true}}},
+      {R"([{"op":"add","path":"/grants/trace","value":{"commands":"any"}}])",
+       {{"/grants/trace", false}},
+       {{"/grants/trace", false}}},
+  };
+  for (const auto& one : cases) {
+    INFO(one.patch);
+    Manifest after = patched(one.patch);
+    CHECK(wider(before, after) == one.there);
+    CHECK(wider(after, before) == one.back);
+  }
+}
+
+TEST_CASE("one condition less and another more are told apart") {
+  auto with = [](const char* when) {
+    json source = sample();
+    source["grants"]["tracing"]["when"] = json::parse(when);
+    return parse_json(source).value();
+  };
+  json list = changes_json(with(R"({"uids":[0],"gids":[1]})"), with(R"({"gids":[1],"cgroups":["/a"]})"));
+  REQUIRE(list.size() == 2);
+  CHECK(list[0]["pointer"] == "/grants/tracing/when/cgroups");
+  CHECK(list[0]["wider"] == false);
+  CHECK(list[1]["pointer"] == "/grants/tracing/when/uids");
+  CHECK(list[1]["wider"] == true);
 }
 
 TEST_CASE("whose programs a grant is for differs by their names") {

@@ -26,6 +26,7 @@ std::map<std::string, std::string> split(const std::vector<std::string>& fields)
 
 TEST_CASE("what is written to the journal is the same event when it is read") {
   gate::Event event;
+  event.time += std::chrono::microseconds(1772366400250001);
   event.kind = "refused";
   event.pid = event.tgid = 42;
   event.uid = 1000;
@@ -47,6 +48,7 @@ TEST_CASE("what is written to the journal is the same event when it is read") {
   event.generation = 7;
   auto fields = split(service::fields_of(event));
   CHECK(learn::event_from(fields) == event);
+  CHECK(fields["BPFGATE_TIME"] == "1772366400250001");
   CHECK(fields["MESSAGE"] == gate::sentence(event));
   CHECK(fields["MESSAGE_ID"] == service::message_id("helper-not-granted"));
   CHECK(learn::event_from(split(service::fields_of({}))) == gate::Event());

@@ -16,5 +16,5 @@ SEC("freplace/gate_last_word")
 int last_word(const struct gate_question_1* question) {
   if (!question) return 1;
   __sync_fetch_and_add(&asked, 1);
-  return question->command == BPF_MAP_CREATE && question->verdict != GATE_VERDICT_LOADER;
+  return question->command == BPF_PROG_GET_NEXT_ID && question->verdict != GATE_VERDICT_LOADER;
 }

@@ -141,8 +141,8 @@ default=full policy consenting.json enforce 2 consenting.bpf.o
 load_gate consenting.json
 expect_status 0 "a loader is one to it" ./loader call
 expect_status 1 "a tainted loader is no loader to it" ./loader map-anonymous
-because ' refused extension-refused map_create '
-expect_status 1 "what is no loader is none to it" ./unsigned call map_create map_type=hash
+because ' refused extension-refused prog_get_next_id '
+expect_status 1 "what is no loader is none to it" ./unsigned call prog_get_next_id
 expect_status 0 "and is not asked about otherwise" ./unsigned call map_get_next_id
 unload
 finish

@@ -17,6 +17,11 @@ cp "$(command -v replace)" unsigned-replace
 cp "$(command -v attack)" unsigned-attacker
 cp /opt/bpfgate/last_word_example.bpf.o last_word.bpf.o
 cp /opt/bpfgate/other_question.bpf.o /opt/bpfgate/consenting.bpf.o .
+signed_copy "$(command -v witness)" witness
+signed_copy "$(command -v bpftool)" administrator admins
+cp "$(command -v oracle)" sealed-only
+cp /opt/bpfgate/wish.bpf.o .
+seal sealed-only
 
 # policy FILE MODE SEQUENCE [OBJECT [DIGEST]]: with the object as the extension, where one is named.
 policy() {
@@ -144,5 +149,151 @@ expect_status 1 "a tainted loader is no loader to it" ./loader map-anonymous
 because ' refused extension-refused prog_get_next_id '
 expect_status 1 "what is no loader is none to it" ./unsigned call prog_get_next_id
 expect_status 0 "and is not asked about otherwise" ./unsigned call map_get_next_id
+unload
+
+# --- What it is told, member by member: the extension objects to each call of which the member has not the value that is wished.
+bpftool btf dump file /sys/kernel/btf/vmlinux >types || die "the kernel's types"
+id_of() { sed -n "s/^\[\([0-9]*\)\] FUNC '$1' .*/\1/p" types; }
+vfs_read=$(id_of vfs_read)
+[ -n "$vfs_read" ] || die "no id of vfs_read"
+none=$((0xffffffff)) unknown=64 # GATE_QUESTION_*
+
+# wish MEMBER VALUE: written by an administrator into the extension's data, of which nobody else gets hold.
+wish() {
+  local bytes
+  bytes=$(python3 - "$@" <<'PYTHON'
+import struct, sys
+
+members = ["command", "program_type", "map_type", "attach_type", "target", "by_kernel", "pid", "tgid", "uid", "gid", "verdict",
+           "reason", "generation", "grant"]
+member, value = sys.argv[1:]
+number, name = (0, value.encode()) if member == "grant" else (int(value), b"")
+print(*(f"{byte:02x}" for byte in struct.pack("<QQ64s", members.index(member), number, name)))
+PYTHON
+  )
+  # shellcheck disable=SC2086 # words
+  ./administrator map update id "$data" key hex 00 00 00 00 value hex $bytes || die "wish $*"
+  wished="$1 $2"
+}
+told() { expect_status 0 "told $wished: $1: allowed" "${@:2}"; }
+not_told() {
+  expect_status 1 "told $wished: $1: denied" "${@:2}"
+  because ' refused extension-refused'
+}
+policy wished.json enforce 1 wish.bpf.o
+load_gate wished.json
+data=$(./administrator map list | sed -n 's/^\([0-9]*\):.*name last_wor\.data .*/\1/p')
+[ -n "$data" ] || die "no data of the extension in: $(./administrator map list)"
+expect_status 1 "before anything is wished: denied" ./oracle call map_create map_type=hash
+fentry() { ./oracle call prog_load program_type=tracing attach_type=trace_fentry function="$1"; }
+
+wish command 0 # BPF_MAP_CREATE
+told "a map" ./oracle call map_create map_type=hash
+not_told "types" ./oracle call btf_load
+wish program_type 2 # BPF_PROG_TYPE_KPROBE
+told "a kprobe" ./oracle call prog_load program_type=kprobe
+not_told "xdp" ./oracle call prog_load program_type=xdp
+not_told "what is no program" ./oracle call map_create map_type=hash
+wish program_type $none
+told "what is no program" ./oracle call map_create map_type=hash
+not_told "a socket filter" load_program ./oracle
+wish map_type 1 # BPF_MAP_TYPE_HASH
+told "a hash" ./oracle call map_create map_type=hash
+not_told "an array" ./oracle call map_create map_type=array
+not_told "what is no map" load_program ./oracle
+wish map_type $none
+told "what is no map" load_program ./oracle
+not_told "an array" ./oracle call map_create map_type=array
+wish attach_type 37 # BPF_XDP
+told "a link by xdp" ./oracle call link_create attach_type=xdp
+not_told "a link by tcx" ./oracle call link_create attach_type=tcx_ingress
+not_told "what attaches nothing" ./oracle call map_create map_type=hash
+wish attach_type 24 # BPF_TRACE_FENTRY
+told "a program for fentry" fentry vfs_read
+not_told "one for fexit" ./oracle call prog_load program_type=tracing attach_type=trace_fexit function=vfs_read
+wish attach_type $unknown
+told "a way to attach that no kernel has" ./oracle call link_create attach_number=1000
+not_told "one that there is" ./oracle call link_create attach_type=xdp
+wish target "$vfs_read"
+told "a program for vfs_read" fentry vfs_read
+not_told "one for vfs_write" fentry vfs_write
+not_told "one that does not say what for" ./oracle call prog_load program_type=kprobe
+wish target 0
+told "a program that does not say what for" ./oracle call prog_load program_type=kprobe
+not_told "one for vfs_read" fentry vfs_read
+wish by_kernel 0
+told "a call of its own" ./oracle call map_create map_type=hash
+wish by_kernel 1
+not_told "a call of its own" ./oracle call map_create map_type=hash
+wish uid 1000
+told "that user" ./oracle call map_create map_type=hash uid=1000
+not_told "root" ./oracle call map_create map_type=hash
+wish gid 8
+told "that group" ./oracle call map_create map_type=hash gid=8
+not_told "that group as another one of his" ./oracle call map_create map_type=hash gid=9 gid=8
+
+# Numbers of processes that are there already, and become loaders when they are told to.
+mkfifo start
+becoming() { # COMMAND...: sets $becoming
+  # shellcheck disable=SC2016 # for the other shell
+  bash -c 'read -r <start && exec "$@"' become "$@" &
+  becoming=$!
+}
+become() {
+  echo now >start
+  wait "$becoming"
+}
+becoming ./witness thread
+wish tgid "$becoming"
+told "a thread of that process" become
+not_told "a thread of another process" ./witness thread
+becoming ./witness thread
+wish pid "$becoming"
+not_told "another thread of that process" become
+becoming ./witness call
+wish pid "$becoming"
+told "that thread" become
+not_told "another process" ./witness call
+
+# Who asks, and who lets him: everybody may list maps, loaders may do all.
+maps=(call map_get_next_id)
+wish verdict 1 # GATE_VERDICT_LOADER
+told "a loader" ./oracle "${maps[@]}"
+not_told "an unsigned program" ./unsigned "${maps[@]}"
+wish verdict 3 # GATE_VERDICT_NO_EVIDENCE
+told "an unsigned program" ./unsigned "${maps[@]}"
+not_told "a loader" ./oracle "${maps[@]}"
+wish reason 2 # GATE_REASON_SIGNATURE
+told "a loader" ./oracle "${maps[@]}"
+not_told "an unsigned program" ./unsigned "${maps[@]}"
+wish reason 16 # GATE_REASON_NOT_SEALED
+told "a program that is not sealed" ./unsigned "${maps[@]}"
+not_told "one that is sealed and not signed" ./sealed-only "${maps[@]}"
+wish reason 17 # GATE_REASON_NO_SIGNATURE
+told "a program that is sealed and not signed" ./sealed-only "${maps[@]}"
+not_told "one that is not sealed" ./unsigned "${maps[@]}"
+wish grant full
+told "a loader" ./oracle "${maps[@]}"
+not_told "what everybody may" ./unsigned "${maps[@]}"
+wish grant inspect
+told "what everybody may" ./unsigned "${maps[@]}"
+not_told "a loader, whose own grant is asked first" ./oracle "${maps[@]}"
+wish grant ful
+not_told "the beginning of a name" ./oracle "${maps[@]}"
+generation_in_force() { bpfgate gate status --json | sed -n 's/^ *"generation": \([0-9]*\),$/\1/p'; }
+first=$(generation_in_force)
+wish generation "$first"
+told "the first policy" ./oracle "${maps[@]}"
+policy wished.json enforce 2 wish.bpf.o
+update_gate wished.json
+not_told "the second policy" ./oracle "${maps[@]}"
+second=$(generation_in_force)
+[ "$second" != "$first" ] && pass "it is of another generation" || fail "two policies are of generation $first"
+wish generation "$second"
+told "the second policy" ./oracle "${maps[@]}"
+# Whom it does not object to does not get at what it goes by.
+wish command 14 # BPF_MAP_GET_FD_BY_ID
+expect_status 1 "a descriptor of its data by the id: denied" ./attacker map-by-id "$data"
+because ' refused guarded-map'
 unload
 finish

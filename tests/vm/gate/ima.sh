@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # IMA digests as evidence: only where the policy says so, only of files that are not sealed, and never for long. IMA computes
-# them because the kernel was booted with ima_policy=tcb.
+# them because the kernel was booted with ima_policy=tcb, and with the algorithm that its command line says (ima_hash=): a digest
+# by another one is no evidence, listed or signed.
 # shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
 witness=$(command -v witness)
@@ -11,12 +12,16 @@ make_key libraries
 make_key strangers
 use_signed_bpfgate
 sign_libraries_of "$witness"
-grep -q . /sys/kernel/security/integrity/ima/ascii_runtime_measurements || die "this kernel measures nothing"
+read -r command_line </proc/cmdline
+algorithm=sha256 other_algorithm=sha512
+if [[ $command_line =~ ima_hash=([a-z0-9]+) ]]; then algorithm=${BASH_REMATCH[1]} other_algorithm=sha256; fi
+grep -q " $algorithm:" /sys/kernel/security/integrity/ima/ascii_runtime_measurements || die "this kernel measures nothing by it"
 
-# signed_for_ima KEY FILE
+# signed_for_ima KEY FILE [ALGORITHM]
 signed_for_ima() {
   cp "$witness" "$2"
-  bpfgate sign --digest ima --role loader --key "$keys/$1.key" --cert "$keys/$1.pem" "$2" >sign.log 2>&1 || die "sign: $(cat sign.log)"
+  bpfgate sign --digest ima --hash-alg "${3:-$algorithm}" --role loader --key "$keys/$1.key" --cert "$keys/$1.pem" "$2" \
+    >sign.log 2>&1 || die "sign: $(cat sign.log)"
 }
 signed_for_ima loaders signed
 signed_for_ima strangers stranger
@@ -26,6 +31,10 @@ cp "$witness" listed
 printf y >>listed
 cp "$witness" neither
 printf z >>neither
+# By the algorithm that this kernel doesn't use.
+signed_for_ima loaders signed-otherwise $other_algorithm
+cp "$witness" listed-otherwise
+printf w >>listed-otherwise
 # A signature over the fs-verity digest, on a file that is not sealed.
 cp "$witness" other-kind
 sign_as loaders loader other-kind
@@ -41,16 +50,17 @@ mkdir lower upper work-of-overlay merged
 signed_for_ima loaders lower/signed
 mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work-of-overlay merged || die "overlay"
 
-listed_digest=sha256:$(sha256sum listed | cut -d' ' -f1)
-[ "$listed_digest listed" = "$(bpfgate digest --ima listed)" ] && pass "bpfgate and sha256sum agree" ||
-  fail "$listed_digest is not $(bpfgate digest --ima listed)"
+# digest_by ALGORITHM FILE: as the manifest has it.
+digest_by() { echo "$1:$("${1}sum" "$2" | cut -d' ' -f1)"; }
+expect_output "^$(digest_by "$algorithm" listed) listed\$" "bpfgate and ${algorithm}sum agree" \
+  bpfgate digest --ima --hash-alg "$algorithm" listed
 write_manifest off.json enforce 1
-python3 - "$listed_digest" <<'PYTHON'
+python3 - "$(digest_by "$algorithm" listed)" "$(digest_by $other_algorithm listed-otherwise)" <<'PYTHON'
 import json, sys
 
 policy = json.load(open("off.json"))
 policy["evidence"] = {"ima": True}
-policy["digests"] = [{"kind": "ima", "digest": sys.argv[1], "grant": "full"}]
+policy["digests"] = [{"kind": "ima", "digest": digest, "grant": "full"} for digest in sys.argv[1:]]
 json.dump(policy, open("on.json", "w"))
 PYTHON
 
@@ -62,6 +72,8 @@ check "signed by a stranger" denied ./stranger call
 check "changed after signing" denied ./changed call
 check "signed for fs-verity, and not sealed" denied ./other-kind call
 check "signed for IMA, and sealed" denied ./sealed-other call
+check "listed for IMA, by another algorithm" denied ./listed-otherwise call
+check "signed for IMA, by another algorithm" denied ./signed-otherwise call
 check "signed for IMA, on overlayfs" denied ./merged/signed call
 run_checks baseline
 
@@ -84,7 +96,7 @@ expect_status 0 "mapped as code when closed again" ./sealed-loader map-file list
 # Content that changes is judged anew at the next exec.
 printf x >>signed
 expect_status 1 "changed after it was judged" ./signed call
-expect_status 0 "offline, verify says the same" bpfgate verify --ima --cert "$keys/loaders.pem" lower/signed
+expect_status 0 "offline, verify says the same" bpfgate verify --ima --hash-alg "$algorithm" --cert "$keys/loaders.pem" lower/signed
 update_gate off.json
 expect_status 1 "the policy says so no longer" ./listed call
 finish

@@ -9,6 +9,7 @@ cd "$work" || exit 2
 make_key loaders
 make_key libraries
 use_signed_bpfgate
+explain_each_status
 sign_libraries_of "$witness"
 for module in dm_verity loop ext4 squashfs erofs overlay; do modprobe "$module" || die "modprobe $module"; done
 
@@ -90,7 +91,8 @@ for name in in-ext4 in-squashfs in-erofs; do
   check "$name: the loader maps a library of its volume" allowed "./$name/bin/loader" map-file "$name/lib/library.so"
   check "$name: a sealed loader maps a library of the volume" allowed ./sealed-loader map-file "$name/lib/library.so"
 done
-check "unlisted: what would be the loader" denied ./unlisted/bin/loader call
+# The gate is told of volumes that were there before it where the policy names them, and takes others for no volumes.
+cannot_know="an unlisted volume that is older than the gate" check "unlisted: what would be the loader" denied ./unlisted/bin/loader call
 check "unlisted: a sealed loader maps its library" denied ./sealed-loader map-file unlisted/lib/library.so
 check "no verity: the same files" denied ./plain/bin/loader call
 check "no verity: a sealed loader maps the library" denied ./sealed-loader map-file plain/lib/library.so
@@ -101,15 +103,15 @@ run_checks baseline
 # All of them were opened before the gate was loaded.
 load_gate volumes.json
 run_checks gate
-explain_agrees volumes.json
 expect_status 0 "opened before the gate: announced when it is loaded" ./early/bin/loader call
 expect_output "volume .*$(root_hash in-ext4), inode $(cat in-ext4.inode)" "explain names the volume" \
   bpfgate explain --manifest volumes.json in-ext4/bin/loader
-for name in in-ext4 in-squashfs in-erofs; do
+for name in in-ext4 in-squashfs in-erofs unlisted; do
   close_volume $name
   open_volume $name
 done
 run_checks gate
+expect_status 1 "opened under the gate, unlisted: what would be the loader" ./unlisted/bin/loader call
 
 # A number that was a trusted volume's is nobody's afterwards.
 device=$(stat -c %d early)
@@ -154,7 +156,7 @@ wait $running
 expect_status 1 "the volume is no volume any more" ./in-ext4/bin/loader call
 expect_status 0 "one that is sealed keeps its own" ./sealed-loader call
 rm late
-bpfgate events --json >events.json
+events --json >events.json
 grep -q taint-volume events.json && pass "the event says why" || fail "no taint-volume in the events: $(cat events.json)"
 umount in-ext4 && dmsetup remove in-ext4
 open_volume in-ext4

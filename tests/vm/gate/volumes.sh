@@ -251,8 +251,14 @@ PYTHON
 policy named.json 4 in-squashfs=sha512 second=sha256
 update_gate named.json
 expect_status 0 "trusted again" ./second/bin/loader call
+rm -f go
+start_held second-loader ./second/bin/loader
+start other-loader 0 ./in-squashfs/bin/loader ask-and-wait
 revoke volume "sha256:$(root_hash second)"
 update_gate revoked.json
+expect_mark_gone second-loader "a running loader of a volume whose root hash is revoked is refused"
+touch go
+ended other-loader 0 "a running loader of another volume is allowed"
 expect_status 1 "its root hash is revoked" ./second/bin/loader call
 expect_status 1 "explain says so of a revoked root hash" bpfgate explain --manifest revoked.json second/bin/loader
 expect_status 0 "another volume's is not" ./in-squashfs/bin/loader call

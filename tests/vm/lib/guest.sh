@@ -152,6 +152,41 @@ ended() {
   [ $status = "$2" ] && pass "$3" || fail "$3: status $status"
 }
 
+# start_held NAME WITNESS: asks all the time, is answered, and stays when it is refused: it ends by saying how often it has asked,
+# and the pipe it says that to is full. So one can look at a process that has just been refused.
+start_held() {
+  mkfifo "$1.pipe"
+  exec {pipe}<>"$1.pipe"
+  "$2" keep-asking go >"$1.pipe" & started[$1]=$!
+  read -r -t 60 -u "$pipe" line
+  [ "$line" = "asked 0" ] && pass "$1: a running loader is allowed" || fail "$1 was to be allowed at first: $line"
+  dd if=/dev/zero of="$1.pipe" bs=4096 oflag=nonblock 2>/dev/null
+  [ ! -e "$agreement/policy" ] || explain_process 0 "$1, which asks all the time" "${started[$1]}"
+}
+# expect_mark_gone NAME WHAT: it has asked, was refused, has nothing left, and has ended by it.
+expect_mark_gone() {
+  local gone=''
+  for _ in $(seq 100); do
+    # It sleeps in the pipe then; until then it runs.
+    grep -q '^State:.S' "/proc/${started[$1]}/status" && gone=1 && break
+    sleep 0.1
+  done
+  [ -n "$gone" ] || fail "$2: it asks on"
+  explain_process 1 "$1, refused" "${started[$1]}"
+  expect_output '^loader 0 granted 0$' "$2: its mark is gone" mark_of "${started[$1]}"
+  cat <&"$pipe" >/dev/null & local reader=$!
+  ended "$1" 1 "$2"
+  kill $reader
+  wait $reader 2>/dev/null
+  exec {pipe}>&-
+}
+# mark_of PID: what the gate keeps of it.
+mark_of() {
+  bpfgate explain --json --manifest "$(cat "$agreement/policy")" "$1" | python3 -c 'import json, sys
+mark = json.load(sys.stdin)["mark"]
+print("loader", int(mark["verdict"] == "loader"), "granted", len(mark["grants"]))'
+}
+
 # events [OPTION...]: as `bpfgate events`, those included that a comparison has taken out.
 events() {
   [ -e "$agreement/policy" ] || { bpfgate events "$@"; return; }

@@ -264,40 +264,56 @@ expect_status 1 "explain says so of a revoked root hash" bpfgate explain --manif
 expect_status 0 "another volume's is not" ./in-squashfs/bin/loader call
 update_gate less.json
 
-# Root hashes with a signature that the kernel has verified. Before 7.0 only keys built into the kernel, or vouched for by
-# those, count for it, and no test has one.
-if [ -d /sys/module/dm_verity/parameters ] && [ -e /sys/module/dm_verity/parameters/keyring_unsealed ]; then
-  make_key volumes
-  openssl x509 -in keys/volumes.pem -outform DER | keyctl padd asymmetric volumes %:.dm-verity >/dev/null || die "keyctl padd"
-  # It counts once it is closed.
-  keyctl restrict_keyring %:.dm-verity || die "keyctl restrict_keyring"
-  printf %s "$(root_hash second)" >second.plain
-  openssl smime -sign -nocerts -noattr -binary -in second.plain -inkey keys/volumes.key -signer keys/volumes.pem -outform der -out second.p7s ||
-    die "openssl smime"
-  close_volume second
-  expect_status 0 "a volume with a signature" veritysetup open second.img second second.hash "$(root_hash second)" \
-    --root-hash-signature second.p7s
-  mount -o ro /dev/mapper/second second
-  expect_status 1 "signed volumes are not trusted" ./sealed-loader map-file second/lib/library.so
-  policy signed.json 4 in-squashfs=sha512
-  python3 - <<'PYTHON'
+# Root hashes with a signature that the kernel has verified. A policy that trusts those trusts no others.
+policy signed.json 4 in-squashfs=sha512
+python3 - <<'PYTHON'
 import json
 
 policy = json.load(open("signed.json"))
 policy["evidence"] = {"signed_volumes": True}
 json.dump(policy, open("signed.json", "w"))
 PYTHON
+update_gate signed.json
+expect_status 1 "signed volumes are trusted: one without a signature is not" ./sealed-loader map-file second/lib/library.so
+expect_status 1 "signed volumes are trusted: what would be the loader of one without" ./second/bin/loader call
+expect_status 0 "signed volumes are trusted: one that is listed is as well" ./sealed-loader map-file in-squashfs/lib/library.so
+expect_status 0 "signed volumes are trusted: its loader is one" ./in-squashfs/bin/loader call
+close_volume second
+printf %s "$(root_hash second)" >second.plain
+# sign_root_hash KEY FILE
+sign_root_hash() {
+  openssl smime -sign -nocerts -noattr -binary -in second.plain -inkey "keys/$1.key" -signer "keys/$1.pem" -outform der -out "$2" ||
+    die "openssl smime"
+}
+make_key others
+sign_root_hash others others.p7s
+veritysetup open second.img second second.hash "$(root_hash second)" --root-hash-signature others.p7s 2>/dev/null &&
+  fail "the kernel took a stranger's signature" || pass "the kernel refuses a stranger's signature"
+open_volume second
+expect_status 1 "opened without it, the same volume proves nothing" ./sealed-loader map-file second/lib/library.so
+update_gate less.json
+
+# One that it has verified. Before 7.0 only keys built into the kernel, or vouched for by those, count for it, and no test has one.
+if [ -d /sys/module/dm_verity/parameters ] && [ -e /sys/module/dm_verity/parameters/keyring_unsealed ]; then
+  make_key volumes
+  openssl x509 -in keys/volumes.pem -outform DER | keyctl padd asymmetric volumes %:.dm-verity >/dev/null || die "keyctl padd"
+  # It counts once it is closed.
+  keyctl restrict_keyring %:.dm-verity || die "keyctl restrict_keyring"
+  sign_root_hash volumes second.p7s
+  close_volume second
+  expect_status 0 "a volume with a signature" veritysetup open second.img second second.hash "$(root_hash second)" \
+    --root-hash-signature second.p7s
+  mount -o ro /dev/mapper/second second
+  expect_status 1 "signed volumes are not trusted" ./sealed-loader map-file second/lib/library.so
   update_gate signed.json
   expect_status 0 "signed volumes are trusted" ./sealed-loader map-file second/lib/library.so
   expect_status 1 "a signed volume has no loaders but those that the policy names" ./second/bin/loader call
   close_volume second
   open_volume second
   expect_status 1 "the same volume without its signature" ./sealed-loader map-file second/lib/library.so
-  make_key others
-  openssl smime -sign -nocerts -noattr -binary -in second.plain -inkey keys/others.key -signer keys/others.pem -outform der -out others.p7s
   close_volume second
   veritysetup open second.img second second.hash "$(root_hash second)" --root-hash-signature others.p7s 2>/dev/null &&
-    fail "the kernel took a stranger's signature" || pass "the kernel refuses a stranger's signature"
+    fail "the kernel took a stranger's signature" || pass "with a key of the host's, it refuses a stranger's still"
 else
   pass "this kernel has no keyring for root hashes that can be filled"
 fi

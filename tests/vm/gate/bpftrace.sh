@@ -29,5 +29,5 @@ check "bpftrace, unsigned copy: a kprobe and a map" denied kprobe ./unsigned-bpf
 run_checks baseline
 load_gate enforce.json
 run_checks gate
-bpfgate events
+events
 finish

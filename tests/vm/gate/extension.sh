@@ -9,6 +9,7 @@ pins=/sys/fs/bpf/bpfgate
 make_key loaders
 make_key libraries
 use_signed_bpfgate
+explain_each_status
 signed_copy "$(command -v oracle)" oracle
 signed_copy "$(command -v attack)" attacker
 signed_copy "$(command -v witness)" loader
@@ -32,7 +33,7 @@ policy() {
   sed -i "s|\"signers\"|$extension, \"signers\"|" "$1"
 }
 because() {
-  bpfgate events | tail -1 >event
+  events | tail -1 >event
   grep -q "$1" event && pass "the event says why: $1" || fail "no $1 in: $(cat event)"
 }
 load_program() { "$1" call prog_load program_type=socket_filter "${@:2}"; }

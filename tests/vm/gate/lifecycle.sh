@@ -52,6 +52,7 @@ expect_status 1 "enforcing with an unsigned bpfgate" bpfgate gate load --manifes
 expect_output 'this program .*not-sealed' "it names itself" bpfgate gate load --manifest enforce.json
 holds_no_gate "a refused load"
 use_signed_bpfgate
+explain_each_status
 # bpftrace without a signature, holding a program and a map.
 bpftrace -e 'interval:s:60 { exit(); }' >bpftrace.log 2>&1 &
 holder=$!
@@ -73,7 +74,7 @@ rm -f late
 load_gate audit.json
 [ "$(ls $pins/links | wc -l)" = 30 ] || fail "wanted 30 pinned links: $(ls $pins/links)"
 expect_status 0 "audit: an unsigned program is allowed" ./unsigned call
-bpfgate events --json >events.json
+events --json >events.json
 python3 - <<'PYTHON' && pass "an audit event has every field" || fail "audit event: $(cat events.json)"
 import json, re
 
@@ -117,6 +118,10 @@ expect_status 1 "enforce: an unsigned program is refused" ./unsigned call
 expect_status 0 "enforce: a signed program is allowed" ./loader call
 expect_status 1 "enforce: an unsigned bpfgate cannot look" "$unsigned_bpfgate" gate status
 expect_output 'Sign and seal bpfgate itself' "it says why" "$unsigned_bpfgate" gate status
+# None of them has asked under this policy: explain says what each will be told.
+explain_process 0 "a loader older than the gate" $old_loader
+explain_process 1 "an unsigned program older than the gate" $old_unsigned
+explain_process 0 "an older loader that asked before the gate came" $old_asking
 touch go late
 wait $old_loader; old=$?
 [ $old = 0 ] && pass "a loader older than the gate is allowed" || fail "a loader older than the gate: $old"
@@ -124,7 +129,7 @@ wait $old_unsigned; old=$?
 [ $old = 1 ] && pass "an unsigned program older than the gate is refused" || fail "an unsigned program older than the gate: $old"
 wait $old_asking; old=$?
 [ $old = 0 ] && pass "an older loader that asked before the gate came is allowed" || fail "older, asking: $old"
-expect_output ' refused not-sealed .* pre-existing' "its event says pre-existing" bpfgate events
+expect_output ' refused not-sealed .* pre-existing' "its event says pre-existing" events
 
 # --- Refusals are not remembered, and neither are signatures that have gone.
 cp "$witness" late-signed
@@ -152,6 +157,7 @@ rm -f late
 ./loader ask-and-wait late >asked.txt & running=$!
 for _ in $(seq 100); do grep -q asked asked.txt && break; sleep 0.1; done
 grep -q 'asked 0' asked.txt || fail "the running loader was not allowed at first: $(cat asked.txt)"
+explain_process 0 "a running loader" $running
 # The loaders' certificate is replaced by a stranger's; bpfgate itself stays trusted by its digest.
 own=$(bpfgate digest "$work/bin/bpfgate" | cut -d' ' -f1)
 cat >others.json <<JSON
@@ -166,12 +172,14 @@ update_gate others.json
 expect_status 1 "its signer is no longer trusted: refused" ./loader call
 expect_status 0 "a file of the new signer: allowed" ./late-signed call
 expect_status 0 "a listed digest: allowed" bpfgate gate status
+explain_process 1 "a running loader whose signer has gone" $running
 touch late
 wait $running; now=$?
 [ $now = 1 ] && pass "a running loader whose signer has gone is refused" || fail "running loader: $now"
 sed 's/"sequence": 2/"sequence": 4/' enforce.json >again.json
 rm -f late
 ./late-signed wait late & stranger=$!
+explain_process 0 "a running loader of the new signer" $stranger
 python3 - <<PYTHON >again.json
 import json
 policy = json.load(open("enforce.json"))
@@ -180,6 +188,7 @@ print(json.dumps(policy))
 PYTHON
 update_gate again.json
 expect_status 0 "trusted again: allowed" ./loader call
+explain_process 1 "a running loader of the signer that has gone" $stranger
 touch late
 wait $stranger; now=$?
 [ $now = 1 ] && pass "a running loader of the signer that has gone is refused" || fail "running stranger: $now"
@@ -200,7 +209,7 @@ expect_status 0 "granted: making a map" ./loader create-map
 expect_status 1 "not granted: loading a program" ./loader load-program
 expect_status 0 "default grant inspect: an unsigned program may list" ./unsigned call
 expect_status 1 "default grant inspect: it may not make maps" ./unsigned create-map
-expect_output ' refused command-not-granted prog_load .* rule=maps' "the event names the grant" bpfgate events
+expect_output ' refused command-not-granted prog_load .* rule=maps' "the event names the grant" events
 
 # --- Going away.
 expect_status 0 "unload" bpfgate gate unload

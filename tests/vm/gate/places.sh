@@ -11,6 +11,7 @@ make_key libraries
 make_key jits
 make_key debuggables
 use_signed_bpfgate
+explain_each_status
 signed_copy "$witness" loader
 cp "$witness" unsigned
 cp "$(command -v intruder)" intruder
@@ -105,7 +106,7 @@ check "not to be debugged: attached to by a debugger" denied ./intruder ptrace-a
 run_checks baseline
 load_gate enforce.json
 run_checks gate
-bpfgate events >events.txt
+events >events.txt
 expect_output ' tainted taint-traced .* comm=debuggable ' "the one that may be debugged lost its mark" cat events.txt
 grep -q ' tainted taint-traced .* comm=loader ' events.txt && fail "the one that may not lost its mark" ||
   pass "the one that may not be debugged kept its mark"

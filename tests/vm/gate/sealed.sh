@@ -14,6 +14,7 @@ make_key strangers
 write_manifest keyless.json enforce 1
 make_key policy
 use_signed_bpfgate
+explain_each_status
 signed_copy "$witness" loader
 cp "$witness" unsigned
 cp "$(command -v intruder)" intruder

@@ -10,6 +10,7 @@ cd "$work" || exit 2
 make_key loaders
 make_key libraries
 use_signed_bpfgate
+explain_each_status
 signed_copy "$witness" loader
 cp "$witness" unsigned
 cp "$(command -v intruder)" intruder
@@ -99,13 +100,34 @@ check "dynamic linker run on an unsigned program" denied "$linker" "$work/unsign
 
 run_checks baseline
 [ -e /tmp/preloaded ] || fail "baseline: the library was never loaded, so LD_PRELOAD proves nothing"
+rm -f go
+./loader wait go & old_loader=$!
+./unsigned wait go & old_unsigned=$!
 load_gate manifest.json
 run_checks gate
 rm -f /tmp/preloaded
 from_file "$work/unsigned.so"
 if [ -e /tmp/preloaded ]; then fail "LD_PRELOAD was obeyed"; else pass "LD_PRELOAD was ignored"; fi
 
-bpfgate events >events.txt || fail "events"
+# What explain says of running processes, beside what bpf(2) has told them.
+start proven 0 ./loader ask-and-wait
+start with-library 0 ./loader map-file-and-wait signed.so
+start tainted 1 ./loader map-file-and-wait unsigned.so
+start unproven 1 ./unsigned ask-and-wait
+explain_process 0 "a loader older than the gate, which has not asked" "$old_loader"
+explain_process 1 "an unsigned program older than the gate, which has not asked" "$old_unsigned"
+expect_output 'mark .*lost: taint-file' "explain says what cost the tainted one its mark" \
+  bpfgate explain --manifest manifest.json "${started[tainted]}"
+touch go
+ended proven 0 "a running loader keeps being allowed"
+ended with-library 0 "a running loader with a signed library keeps being allowed"
+ended tainted 1 "a running loader that was tainted stays refused"
+ended unproven 1 "a running unsigned program stays refused"
+wait "$old_loader" && pass "an older loader is allowed" || fail "the older loader"
+wait "$old_unsigned"
+[ $? = 1 ] && pass "an older unsigned program is refused" || fail "the older unsigned program"
+
+events >events.txt || fail "events"
 for reason in taint-file taint-anonymous taint-writable taint-made-executable taint-made-writable taint-traced \
   taint-exe-replaced; do
   expect_output " tainted $reason " "an event says $reason" cat events.txt

@@ -7,7 +7,7 @@ set -u
 work=$VERITY_DIR
 keys=$work/keys
 failures=0
-names=() expectations=() commands=()
+names=() expectations=() commands=() causes=()
 
 die() { echo "BROKEN: $*"; exit 2; }
 pass() { echo "ok: $*"; }
@@ -97,13 +97,110 @@ expect_keyrings() {
   [ "$count" = "$1" ] && pass "$2" || fail "$2: wanted $1, not $count: $(grep bpfgate: /proc/keys | head -n 20)"
 }
 
-load_gate() { bpfgate gate load --manifest "$1" "${@:2}" || die "gate load $1"; }
-update_gate() { bpfgate gate update --manifest "$1" "${@:2}" || die "gate update $1"; }
+load_gate() { bpfgate gate load --manifest "$1" "${@:2}" || die "gate load $1"; remember_policy "$1"; }
+update_gate() { compare_events; bpfgate gate update --manifest "$1" "${@:2}" || die "gate update $1"; remember_policy "$1"; }
+
+# --- explain and the kernel. Of every case `bpfgate explain` must say what the kernel decided, and for the same reason;
+# agree.py compares them. Cases are the checks, and with explain_each_status what goes through expect_status, too. What explain
+# cannot know is left out for a cause that is printed at the end; agree.py knows most, a test states others: cannot_know="..."
+# check ..., or only_events="..." where being let says nothing. Comparing takes the events out of the kernel, so a test that
+# looks at them gets them from `events`.
+agreement=$work/agreement
+explains=''
+explain_each_status() { explains=1; }
+agree() { python3 /opt/bpfgate/lib/agree.py "$1" "$agreement" "${@:2}"; }
+
+# remember_policy MANIFEST|host: what explain is to judge by. A copy beside it, for tests write the next one over it.
+remember_policy() {
+  local copy=$1
+  mkdir -p "$agreement"
+  if [ "$1" != host ]; then
+    copy=$(dirname "$(readlink -f "$1")")/.in-force.json
+    cp "$1" "$copy"
+  fi
+  echo "$copy" >"$agreement/policy"
+}
+
+# compare_events: those that are there and belong to no case. Before a policy changes, for explain knows the new one only.
+compare_events() { [ -z "$explains" ] || [ ! -e "$agreement/policy" ] || agree rest; }
+
+# compare_with_explain STATUS NAME COMMAND...: of a command that has ended.
+compare_with_explain() {
+  [ -e "$agreement/policy" ] || return 0
+  agree case "$@" || fail "explain and the kernel differ: $2"
+}
+
+# explain_process STATUS NAME PID: explain says of a process that is there what bpf(2) has told it.
+explain_process() { agree process "$@" && pass "explain agrees: $2" || fail "explain and the kernel differ: $2"; }
+
+declare -A started
+# start NAME ANSWER COMMAND...: in the background. It asks bpf(2), which must answer so, and so must explain; and it asks again
+# when the file "go" appears.
+start() {
+  local name=$1 answer=$2
+  shift 2
+  "$@" go >"$name.asked" & started[$name]=$!
+  for _ in $(seq 200); do grep -q asked "$name.asked" && break; sleep 0.1; done
+  grep -q "asked $answer" "$name.asked" || fail "$name was to be told $answer at first: $(cat "$name.asked")"
+  [ ! -e "$agreement/policy" ] || explain_process "$answer" "a running process: $name" "${started[$name]}"
+}
+# ended NAME STATUS WHAT
+ended() {
+  local status
+  wait "${started[$1]}"
+  status=$?
+  [ $status = "$2" ] && pass "$3" || fail "$3: status $status"
+}
+
+# start_held NAME WITNESS: asks all the time, is answered, and stays when it is refused: it ends by saying how often it has asked,
+# and the pipe it says that to is full. So one can look at a process that has just been refused.
+start_held() {
+  mkfifo "$1.pipe"
+  exec {pipe}<>"$1.pipe"
+  "$2" keep-asking go >"$1.pipe" & started[$1]=$!
+  read -r -t 60 -u "$pipe" line
+  [ "$line" = "asked 0" ] && pass "$1: a running loader is allowed" || fail "$1 was to be allowed at first: $line"
+  dd if=/dev/zero of="$1.pipe" bs=4096 oflag=nonblock 2>/dev/null
+  [ ! -e "$agreement/policy" ] || explain_process 0 "$1, which asks all the time" "${started[$1]}"
+}
+# expect_mark_gone NAME WHAT: it has asked, was refused, has nothing left, and has ended by it.
+expect_mark_gone() {
+  local gone=''
+  for _ in $(seq 100); do
+    # It sleeps in the pipe then; until then it runs.
+    grep -q '^State:.S' "/proc/${started[$1]}/status" && gone=1 && break
+    sleep 0.1
+  done
+  [ -n "$gone" ] || fail "$2: it asks on"
+  explain_process 1 "$1, refused" "${started[$1]}"
+  expect_output '^loader 0 granted 0$' "$2: its mark is gone" mark_of "${started[$1]}"
+  cat <&"$pipe" >/dev/null & local reader=$!
+  ended "$1" 1 "$2"
+  kill $reader
+  wait $reader 2>/dev/null
+  exec {pipe}>&-
+}
+# mark_of PID: what the gate keeps of it.
+mark_of() {
+  bpfgate explain --json --manifest "$(cat "$agreement/policy")" "$1" | python3 -c 'import json, sys
+mark = json.load(sys.stdin)["mark"]
+print("loader", int(mark["verdict"] == "loader"), "granted", len(mark["grants"]))'
+}
+
+# events [OPTION...]: as `bpfgate events`, those included that a comparison has taken out.
+events() {
+  [ -e "$agreement/policy" ] || { bpfgate events "$@"; return; }
+  agree rest
+  touch "$agreement/pending"
+  bpfgate events --from "$agreement/pending" "$@" || return
+  : >"$agreement/pending"
+}
 
 # check NAME allowed|denied COMMAND...: COMMAND is a witness, or keeps its exit statuses.
 check() {
   names+=("$1")
   expectations+=("$2")
+  causes+=("${cannot_know:-}")
   shift 2
   commands+=("$(printf '%q ' "$@")")
 }
@@ -119,23 +216,8 @@ run_checks() {
       allowed:0 | denied:1) pass "$1: ${names[i]}: $want" ;;
       *) fail "$1: ${names[i]}: wanted $want, got status $status: $(cat "$work/output")" ;;
     esac
+    [ "$1" = baseline ] || cannot_know=${causes[i]} eval "compare_with_explain $status \"\${names[i]}\" ${commands[i]}"
   done
-}
-
-# explain_agrees MANIFEST: of every check that is only about a file, `bpfgate explain` says offline what the kernel decided.
-explain_agrees() {
-  local i file verb rest want wrong=0 count=0
-  for i in "${!names[@]}"; do
-    read -r file verb rest <<<"${commands[i]}"
-    [ "$verb" = call ] && [ -f "$file" ] && [ -z "$rest" ] || continue
-    count=$((count + 1))
-    want=$([ "${expectations[i]}" = allowed ] && echo 0 || echo 1)
-    bpfgate explain --manifest "$1" "$file" >"$work/explanation" 2>&1
-    [ $? = "$want" ] && continue
-    wrong=$((wrong + 1))
-    echo "${names[i]}: explain says otherwise: $(cat "$work/explanation")"
-  done
-  [ $count -gt 5 ] && [ $wrong = 0 ] && pass "explain agrees with the kernel on $count files" || fail "explain: $wrong of $count differ"
 }
 
 # tool COMMAND...: exit status of a witness for other programs: 0 as it is, 1 where it says that EPERM was the trouble.
@@ -150,9 +232,14 @@ tool() {
 expect_status() {
   local want=$1 name=$2 status
   shift 2
+  [ "$1 ${2:-}" != "bpfgate gate" ] || compare_events
   "$@" >"$work/output" 2>&1
   status=$?
   if [ "$status" = "$want" ]; then pass "$name"; else fail "$name: wanted status $want, got $status: $(cat "$work/output")"; fi
+  case "$*:$status" in
+    "bpfgate gate "[lsu]*" --manifest "*:0) [ "$3" = unload ] || remember_policy "$5" ;;
+    *) [ -z "$explains" ] || compare_with_explain "$status" "$name" "$@" ;;
+  esac
 }
 
 # expect_output PATTERN NAME COMMAND...: whatever its status.
@@ -168,6 +255,7 @@ expect_output() {
 }
 
 finish() {
+  if [ -e "$agreement/tally" ]; then agree summary || fail "explain was asked about no case, or says otherwise"; fi
   echo "$failures failed"
   [ "$failures" = 0 ]
   exit

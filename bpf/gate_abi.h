@@ -38,7 +38,10 @@
 #define GATE_CGROUP_LEVELS 8
 #define GATE_EVENT_KFUNCS 16
 
-/* The generation of a policy starts at 1 and grows by one with every update. 64 bits never wrap. */
+/*
+ * The generation of a policy: 1 at first, one more with every update of a sealed gate, and a number that nobody could
+ * foresee where the maps were anybody's to write until then. 64 bits never wrap.
+ */
 #define GATE_NO_GENERATION 0
 
 enum gate_mode {

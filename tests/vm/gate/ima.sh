@@ -87,7 +87,7 @@ events --json >events.json
 grep -q 'signature-mismatch' events.json && pass "the event says that the signature is of other content" || fail "no mismatch in the events"
 
 # Revoked while it runs.
-python3 - "$listed_digest" <<'PYTHON'
+python3 - "$(digest_by "$algorithm" listed)" <<'PYTHON'
 import json, sys
 
 policy = json.load(open("on.json"))

@@ -108,7 +108,7 @@ void print_grants(const char* title, const std::vector<manifest::Grant>& grants)
 
 void print_mark(const gate::Mark& mark) {
   std::printf("mark      %s%s", std::string(name_of(mark.image)).c_str(), mark.pre_existing ? ", pre-existing" : "");
-  if (mark.image == gate::Image::Unproven) std::printf(", %s", mark.reason.c_str());
+  std::printf(", %s: %s", mark.verdict.c_str(), mark.reason.c_str());
   if (!mark.taint.empty()) std::printf(", lost: %s", mark.taint.c_str());
   if (!mark.is_current && mark.image == gate::Image::Watched)
     std::printf(", judged under another policy and again at its next call");

@@ -156,16 +156,14 @@ Result<> check_is_complete(const PinnedGate& gate) {
               "Take it away and load it again.");
 }
 
-// Of the keyrings of a policy that is not in force any more, as many as possible.
-Result<> remove_outdated(const std::vector<keyring::Serial>& keyrings) {
+// As many of them as possible; the first error counts.
+Result<> remove_keyrings(const std::vector<keyring::Serial>& keyrings) {
   Result<> outcome;
   for (keyring::Serial serial : keyrings) {
     auto removed = keyring::remove(serial);
     if (!removed && outcome) outcome = std::move(removed);
   }
-  if (outcome) return outcome;
-  return std::unexpected(
-      std::move(outcome).error().within("the policy is in force, but a keyring of the last one stays"));
+  return outcome;
 }
 
 // Writes the policy into the idle bank and makes it the active one, as `generation`. With `state`, its number is
@@ -185,7 +183,10 @@ Result<> apply(const manifest::Manifest& manifest, const PinnedGate& gate, uint6
   auto judged = policy_of(maps, next);
   policy.keep_keyrings();
   TRY(judged);
-  return remove_outdated(outdated);
+  auto removed = remove_keyrings(outdated);
+  if (removed) return {};
+  return std::unexpected(
+      std::move(removed).error().within("the policy is in force, but a keyring of the last one stays"));
 }
 
 // While the maps are anybody's to write, somebody may have had his files judged as what he liked, under the generation
@@ -230,12 +231,6 @@ Result<> describe_policy(const PinnedGate& gate, Status& status) {
   status.digests = header.digest_count;
   TRY_ASSIGN(status.program_keyrings, program_keyrings_of(gate.policy_maps(), status.generation));
   status.revoked_digests = header.revoked_count;
-  return {};
-}
-
-Result<> remove_keyrings(const PolicyMaps& maps, uint64_t generation) {
-  TRY_ASSIGN(std::vector<keyring::Serial> serials, keyrings_of(maps, generation));
-  for (keyring::Serial serial : serials) TRY(keyring::remove(serial));
   return {};
 }
 
@@ -404,11 +399,13 @@ Result<> unload(const std::optional<Order>& order, const Places& places) {
   TRY_ASSIGN(std::vector<uint32_t> programs, gate->pins().programs());
   TRY_ASSIGN(std::vector<uint32_t> sysctl, attached_sysctl(gate->guarded()));
   TRY_ASSIGN(uint64_t generation, active_generation(gate->policy_maps()));
+  TRY_ASSIGN(std::vector<keyring::Serial> keyrings, keyrings_of(gate->policy_maps(), generation));
   TRY(gate->set_seal(GATE_RELEASED));
   // The pins are what a second attempt finds the rest by.
   TRY(detach_sysctl(sysctl));
-  TRY(remove_keyrings(gate->policy_maps(), generation));
+  auto removed = remove_keyrings(keyrings);
   TRY(gate->remove_pins());
+  TRY(removed);
   return wait_until_gone(programs);
 }
 

@@ -2,6 +2,8 @@
 // What must hold of every event, wherever it is from.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -34,9 +36,10 @@ inline Fields split(const std::vector<std::string>& parts) {
   return fields;
 }
 
-// Journal entries have neither the thread nor the kernel's time.
-inline gate::Event without_time(gate::Event event) {
-  event.time = {};
+// Journal entries have no thread, and times to the microsecond, of the years from 1970 on.
+inline gate::Event as_in_journal(gate::Event event) {
+  auto time = std::chrono::duration_cast<std::chrono::microseconds>(event.time.time_since_epoch());
+  event.time = decltype(event.time)(std::max(time, std::chrono::microseconds(0)));
   event.pid = event.tgid;
   return event;
 }

@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(event.has_value() == (size >= record_size));
   if (!event) return 0;
   check_text(*event);
-  require(through_journal(*event) == without_time(*event));
+  require(through_journal(*event) == as_in_journal(*event));
   // A name that is not UTF-8 becomes another in JSON, which then stays as it is.
   gate::Event read = through_json(*event);
   require(through_json(read) == read);

@@ -23,12 +23,13 @@ struct ExplainOptions {
   bool json = false;
 };
 
-std::string_view name_of(gate::Image image) {
-  switch (image) {
+// What is watched was proven once; under the policy in force it may be so no more.
+std::string_view state_of(const gate::Mark& mark) {
+  switch (mark.image) {
     case gate::Image::Inherited:
       return "not judged yet";
     case gate::Image::Watched:
-      return "proven";
+      return mark.verdict == evidence::name_of(evidence::Verdict::NoEvidence) ? "unproven" : "proven";
     case gate::Image::Unproven:
       return "unproven";
   }
@@ -51,8 +52,8 @@ Json json_of(const std::vector<manifest::Grant>& grants) {
 }
 
 Json json_of(const gate::Mark& mark) {
-  return {{"state", name_of(mark.image)}, {"verdict", mark.verdict},           {"reason", mark.reason},
-          {"taint", mark.taint},          {"pre_existing", mark.pre_existing}, {"current", mark.is_current},
+  return {{"state", state_of(mark)}, {"verdict", mark.verdict},           {"reason", mark.reason},
+          {"taint", mark.taint},     {"pre_existing", mark.pre_existing}, {"current", mark.is_current},
           {"grants", mark.grants}};
 }
 
@@ -107,7 +108,7 @@ void print_grants(const char* title, const std::vector<manifest::Grant>& grants)
 }
 
 void print_mark(const gate::Mark& mark) {
-  std::printf("mark      %s%s", std::string(name_of(mark.image)).c_str(), mark.pre_existing ? ", pre-existing" : "");
+  std::printf("mark      %s%s", std::string(state_of(mark)).c_str(), mark.pre_existing ? ", pre-existing" : "");
   std::printf(", %s: %s", mark.verdict.c_str(), mark.reason.c_str());
   if (!mark.taint.empty()) std::printf(", lost: %s", mark.taint.c_str());
   if (!mark.is_current && mark.image == gate::Image::Watched)

@@ -33,7 +33,7 @@ Result<Explanation> explain_file(const std::filesystem::path& file, const manife
   TRY_ASSIGN(UniqueFd fd, open_file(file, O_RDONLY | O_NONBLOCK));
   TRY_ASSIGN(std::optional<Bytes> signature, evidence::read_signature(fd.get()));
   if (signature) explanation.signer = crypto::describe_signer(*signature).value_or("unreadable");
-  TRY_ASSIGN(explanation.conclusion, evidence::conclude(fd.get(), offline.trust));
+  TRY_ASSIGN(explanation.conclusion, evidence::conclude(fd.get(), offline.trust, signature));
   explanation.own_grants = look_up(manifest, explanation.conclusion.grants);
   explanation.default_grants = look_up(manifest, manifest.default_grants);
   if (manifest.extension) explanation.extension = "sha256:" + to_hex(manifest.extension->digest);

@@ -23,31 +23,23 @@ Result<HeldGate> HeldGate::open(int link) {
 }
 
 Result<Reading> HeldGate::read(const std::vector<std::string>& pinned) {
-  Reading reading;
-  TRY(read_policy(reading));
-  TRY_ASSIGN(Seal current, seal());
-  reading.sealed = current != Seal::Unsealed;
-  TRY_ASSIGN(reading.counters, counters());
-  TRY_ASSIGN(reading.complete, is_complete(pinned));
-  return reading;
-}
-
-Result<> HeldGate::read_policy(Reading& reading) const {
   PolicyMaps maps = {.active = active_.get(), .policies = policies_.get()};
+  Reading reading;
   TRY_ASSIGN(reading.generation, active_generation(maps));
   TRY_ASSIGN(gate_policy policy, policy_of(maps, reading.generation));
   reading.sequence = policy.sequence;
   reading.mode = policy.mode == GATE_MODE_AUDIT ? manifest::Mode::Audit : manifest::Mode::Enforce;
-  return {};
+  TRY_ASSIGN(Seal current, seal());
+  reading.sealed = current != Seal::Unsealed;
+  TRY_ASSIGN(reading.counters, counters());
+  TRY_ASSIGN(reading.complete, is_complete(policy, pinned));
+  return reading;
 }
 
-Result<bool> HeldGate::is_complete(const std::vector<std::string>& pinned) {
+Result<bool> HeldGate::is_complete(const gate_policy& policy, const std::vector<std::string>& pinned) {
   if (!kernel_) {
     TRY_ASSIGN(kernel_, probe_kernel());
   }
-  PolicyMaps maps = {.active = active_.get(), .policies = policies_.get()};
-  TRY_ASSIGN(uint64_t generation, active_generation(maps));
-  TRY_ASSIGN(gate_policy policy, policy_of(maps, generation));
   TRY_ASSIGN(std::vector<uint32_t> sysctl, attached_sysctl(guarded_.get()));
   std::vector<std::string> attached = pinned;
   if (!sysctl.empty()) attached.emplace_back(sysctl_program);

@@ -10,6 +10,7 @@
 #include "base/unique_fd.h"
 #include "gate/metrics.h"
 #include "gate/probe.h"
+#include "gate_abi.h"
 
 namespace bpfgate::gate {
 
@@ -26,8 +27,7 @@ class HeldGate {
 
  private:
   HeldGate() = default;
-  [[nodiscard]] Result<> read_policy(Reading& reading) const;
-  Result<bool> is_complete(const std::vector<std::string>& pinned);
+  Result<bool> is_complete(const gate_policy& policy, const std::vector<std::string>& pinned);
 
   UniqueFd active_, policies_, sealed_, counters_, guarded_;
   std::optional<Kernel> kernel_;  // once it was asked for

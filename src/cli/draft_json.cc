@@ -13,15 +13,17 @@ namespace fs = std::filesystem;
 constexpr const char* empty_manifest = R"({"bpfgate": 1, "name": "learned", "sequence": 1, "mode": "audit"})";
 
 Json helpers_json(const manifest::HelperRule& rule) {
-  if (rule.read_only) return "read-only";
   if (rule.is_any()) return "any";
-  Json denied = Json::array();
-  for (unsigned helper = 0; helper < rule.denied.size(); ++helper)
-    if (rule.denied.test(helper)) denied.push_back(manifest::name_of(manifest::kHelpers, helper));
-  return {{"deny", std::move(denied)}};
+  Json json = Json::object();
+  if (rule.read_only) json["class"] = "read-only";
+  json["allow"] = Json::array();
+  for (unsigned helper = 0; helper < rule.allowed.size(); ++helper)
+    if (rule.allowed.test(helper)) json["allow"].push_back(manifest::name_of(manifest::kHelpers, helper));
+  if (!rule.allowed_kfuncs.empty()) json["allow_kfuncs"] = rule.allowed_kfuncs;
+  return json;
 }
 
-// What learned grants have: sets, and a rule for helpers by class or by those that are denied.
+// What learned grants have: sets, and the helpers that are allowed.
 Json grant_json(const manifest::Grant& grant) {
   Json json = {{"commands", manifest::names_in(grant.commands, manifest::kCommands)}};
   if (grant.program_types != manifest::kAny)

@@ -46,14 +46,13 @@ NumberSet plain_commands(const Grant& grant) {
 uint32_t flags_of(const Grant& grant) {
   return (grant.admin ? GATE_GRANT_ADMIN : 0U) | (grant.debug ? GATE_GRANT_DEBUG : 0U) |
          (grant.jit ? GATE_GRANT_JIT : 0U) | (grant.helpers.is_any() ? 0U : GATE_GRANT_HELPERS) |
-         (grant.helpers.read_only ? GATE_GRANT_ONLY_KFUNCS : 0U) | (grant.attach_to ? GATE_GRANT_TARGETS : 0U) |
+         (grant.helpers.is_list() ? GATE_GRANT_ONLY_KFUNCS : 0U) | (grant.attach_to ? GATE_GRANT_TARGETS : 0U) |
          (grant.when.initial_network ? GATE_GRANT_INITIAL_NETWORK : 0U) |
          (grant.when.initial_users ? GATE_GRANT_INITIAL_USERS : 0U) | (grant.signed_by ? GATE_GRANT_SIGNED : 0U);
 }
 
 void copy_helpers(const manifest::HelperRule& rule, gate_grant& record) {
-  manifest::HelperSet allowed = ~rule.denied;
-  if (rule.read_only) allowed &= manifest::read_only_helpers();
+  manifest::HelperSet allowed = manifest::allowed_helpers(rule);
   for (size_t helper = 0; helper < allowed.size(); ++helper)
     if (allowed.test(helper)) record.helpers[helper / 64] |= uint64_t{1} << helper % 64;
 }
@@ -113,16 +112,9 @@ std::set<uint32_t> target_ids(const KernelTypes& types, const manifest::AttachTa
   return ids;
 }
 
-// With a list of what is allowed, that less what is denied; otherwise what is denied.
-std::set<std::string> listed_kfuncs(const manifest::HelperRule& rule) {
-  if (!rule.read_only) return rule.denied_kfuncs;
-  std::set<std::string> allowed = manifest::read_only_kfuncs();
-  for (const std::string& name : rule.denied_kfuncs) allowed.erase(name);
-  return allowed;
-}
-
 void append_functions(const KernelTypes& types, const Grant& grant, uint32_t index, GrantRecords& records) {
-  for (const std::string& name : listed_kfuncs(grant.helpers)) {
+  const manifest::HelperRule& rule = grant.helpers;
+  for (const std::string& name : rule.is_list() ? manifest::allowed_kfuncs(rule) : rule.denied_kfuncs) {
     // Since 7.0 some can be called by a second name.
     for (const std::string& known_as : {name, name + "_impl"})
       if (auto id = types.function(known_as)) records.functions.push_back({0, index, GATE_KFUNC, *id});
@@ -168,6 +160,12 @@ void append_unmatched(const KernelTypes& types, const std::string& place, const 
   }
 }
 
+void append_unknown_kfuncs(const KernelTypes& types, const std::string& place, const std::set<std::string>& names,
+                           std::vector<std::string>& unknown) {
+  for (const std::string& name : names)
+    if (!types.function(name)) unknown.push_back(place + ": this kernel has no function " + name);
+}
+
 void append_unknown(const KernelTypes& types, const Grant& grant, std::vector<std::string>& unknown) {
   std::string place = "/grants/" + grant.name;
   const Listed lists[] = {{"commands", manifest::kCommands, "bpf_cmd", grant.commands},
@@ -175,9 +173,8 @@ void append_unknown(const KernelTypes& types, const Grant& grant, std::vector<st
                           {"map_types", manifest::kMapTypes, "bpf_map_type", grant.map_types},
                           {"attach_types", manifest::kAttachTypes, "bpf_attach_type", grant.attach_types}};
   for (const Listed& listed : lists) append_unknown_numbers(types, place, listed, unknown);
-  for (const std::string& name : grant.helpers.denied_kfuncs) {
-    if (!types.function(name)) unknown.push_back(place + "/helpers/deny_kfuncs: this kernel has no function " + name);
-  }
+  append_unknown_kfuncs(types, place + "/helpers/allow_kfuncs", grant.helpers.allowed_kfuncs, unknown);
+  append_unknown_kfuncs(types, place + "/helpers/deny_kfuncs", grant.helpers.denied_kfuncs, unknown);
   if (!grant.attach_to) return;
   place += "/attach_to";
   append_unmatched(types, place + "/functions", grant.attach_to->functions, &KernelTypes::functions, unknown);

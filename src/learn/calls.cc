@@ -3,6 +3,8 @@
 
 #include <linux/bpf.h>
 
+#include "manifest/manifest.h"
+
 namespace bpfgate::learn {
 namespace {
 
@@ -57,14 +59,6 @@ bool is_read_only(const std::string& helper) {
   return number && manifest::read_only_helpers().test(*number);
 }
 
-// All helpers that have a name, but those that only look and those that were seen. Numbers without one are not in it:
-// a manifest could not name them. 0 is no helper.
-manifest::HelperSet denied_beside(const manifest::HelperSet& seen) {
-  manifest::HelperSet denied;
-  for (size_t helper = 1; helper < manifest::kHelpers.names.size(); ++helper) denied.set(helper);
-  return denied & ~manifest::read_only_helpers() & ~seen;
-}
-
 bool has_nameless_kfuncs(const gate::Event& event) { return event.kfunc_count > event.kfuncs.size(); }
 
 }  // namespace
@@ -101,7 +95,11 @@ void Calls::add_code(const Call& call, const gate::Event& event) {
     if (helper < helpers_.size()) helpers_.set(helper);
     needs_any_ = needs_any_ || helper >= helpers_.size();
   }
-  needs_any_ = needs_any_ || call.module_kfuncs;
+  for (const std::string& kfunc : call.kfuncs) {
+    kfuncs_.insert(kfunc);
+    needs_any_ = needs_any_ || !manifest::is_function_name(kfunc);
+  }
+  needs_any_ = needs_any_ || call.module_kfuncs || kfuncs_.size() > manifest::kMaxListedKfuncs;
   for (const std::string& helper : event.helpers)
     if (!is_read_only(helper)) not_read_only_.insert("the helper " + helper);
   for (const std::string& kfunc : event.kfuncs)
@@ -116,8 +114,7 @@ manifest::Grant Calls::grant(const std::string& name) const {
   if ((grant.commands & with_map_types) == 0) grant.map_types = manifest::kAny;
   if ((grant.commands & with_attach_types) == 0) grant.attach_types = manifest::kAny;
   if ((grant.commands & with_program_types) == 0 || needs_any_) return grant;
-  grant.helpers.read_only = not_read_only_.empty();
-  if (!grant.helpers.read_only) grant.helpers.denied = denied_beside(helpers_);
+  grant.helpers = {.read_only = has_unseen_code_, .only_listed = true, .allowed = helpers_, .allowed_kfuncs = kfuncs_};
   return grant;
 }
 

@@ -12,7 +12,7 @@
 namespace bpfgate::learn {
 
 // The call an event is about, in numbers. A word without a name in this version is ErrorKind::Invalid: no grant can
-// list it. Only the names of helpers and kfuncs may be unknown, for those are never listed one by one.
+// list it. Only helpers and kfuncs may be without one, which is what the word "any" is for.
 Result<manifest::Call> call_of(const gate::Event& event);
 
 // Whether the gate had looked at the program's instructions. In enforce mode it refuses before that.
@@ -25,8 +25,8 @@ class Calls {
   [[nodiscard]] bool is_empty() const { return grant_.commands == 0; }
 
   // Exactly the commands and types that were seen. A set of types is restricted wherever a command that it counts for
-  // is granted, even if that leaves an empty list, which allows none. Of helpers the class "read-only"; where that does
-  // not do, a list that denies all others but those seen; and where no list would allow what was seen, any.
+  // is granted, even if that leaves an empty list, which allows none. So with helpers and kernel functions; beside them
+  // the class "read-only" where a program was not looked at, and any where no list would allow what was seen.
   [[nodiscard]] manifest::Grant grant(const std::string& name) const;
 
   // Why the class "read-only" does not do; empty where it does.
@@ -41,6 +41,7 @@ class Calls {
 
   manifest::Grant grant_{.name = {}, .program_types = 0, .map_types = 0, .attach_types = 0};
   manifest::HelperSet helpers_;
+  std::set<std::string> kfuncs_;
   std::set<std::string> not_read_only_;
   bool needs_any_ = false;
   bool has_unseen_code_ = false;

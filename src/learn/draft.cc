@@ -158,7 +158,7 @@ class Learner {
     remark_on_helpers(seen);
     if (seen.calls.has_unseen_code())
       remark(seen.path, "was refused a program before the gate had looked at what that calls",
-             "learn in audit mode; the draft allows what is seen, and the class \"read-only\" unless more was");
+             "learn in audit mode; the draft allows what was seen, and the class \"read-only\"");
     std::vector<std::string> grants(seen.grants.begin(), seen.grants.end());
     draft.entries.push_back({seen.path, *seen.digest, std::move(grants), seen.calls.grant("")});
   }
@@ -168,9 +168,6 @@ class Learner {
     for (const std::string& why : seen.calls.not_read_only())
       remark(seen.path, std::string(gets) + ": its programs call " + why + ", which is not in the class \"read-only\"",
              "");
-    if (seen.calls.not_read_only().empty() || seen.calls.needs_any()) return;
-    remark(seen.path, "is denied the other helpers by their names: those that a later kernel adds are not in the list",
-           "kernel functions (kfuncs) are not in it either, but those of modules are refused; see \"deny_kfuncs\"");
   }
 
   Failure too_many(size_t count) const {

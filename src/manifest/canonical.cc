@@ -96,8 +96,12 @@ Json evidence_json(const EvidenceRules& rules) {
 Json helpers_json(const HelperRule& rule) {
   Json json = Json::object();
   if (rule.read_only) json["class"] = "read-only";
-  for (unsigned number = 0; number < kMaxHelpers; ++number)
+  if (rule.only_listed) json["allow"] = Json::array();
+  for (unsigned number = 0; number < kMaxHelpers; ++number) {
+    if (rule.allowed.test(number)) json["allow"].push_back(name_of(kHelpers, number));
     if (rule.denied.test(number)) json["deny"].push_back(name_of(kHelpers, number));
+  }
+  if (!rule.allowed_kfuncs.empty()) json["allow_kfuncs"] = rule.allowed_kfuncs;
   if (!rule.denied_kfuncs.empty()) json["deny_kfuncs"] = rule.denied_kfuncs;
   return json;
 }

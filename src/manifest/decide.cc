@@ -71,11 +71,14 @@ bool holds(const Condition& when, const Caller& caller) {
 bool allows_helper(const HelperRule& rule, unsigned helper) {
   if (helper >= first_poison) return true;
   if (helper >= kMaxHelpers) return rule.is_any();
-  return !rule.denied.test(helper) && (!rule.read_only || read_only_helpers().test(helper));
+  if (rule.denied.test(helper)) return false;
+  return !rule.is_list() || rule.allowed.test(helper) || (rule.read_only && read_only_helpers().test(helper));
 }
 
 bool allows_kfunc(const HelperRule& rule, const std::string& kfunc) {
-  return !rule.denied_kfuncs.contains(kfunc) && (!rule.read_only || read_only_kfuncs().contains(kfunc));
+  if (rule.denied_kfuncs.contains(kfunc)) return false;
+  return !rule.is_list() || rule.allowed_kfuncs.contains(kfunc) ||
+         (rule.read_only && read_only_kfuncs().contains(kfunc));
 }
 
 // Which of a module's functions is called cannot be told from the instructions, so a rule allows none of them.

@@ -52,17 +52,15 @@ void compare(const Condition& before, const Condition& after, Changes& out) {
   compare_conditions("user_namespace", initial(before.initial_users), initial(after.initial_users), out);
 }
 
-HelperSet allowed_helpers(const HelperRule& rule) {
-  HelperSet all = rule.read_only ? read_only_helpers() : HelperSet().set();
-  return all & ~rule.denied;
-}
-
 bool allows_more_kfuncs(const HelperRule& before, const HelperRule& after) {
   if (after.is_any() && !before.is_any()) return true;  // those of modules
-  if (before.read_only && !after.read_only) return true;
-  return std::ranges::any_of(before.denied_kfuncs, [&after](const std::string& name) {
-    return !after.denied_kfuncs.contains(name) && (!after.read_only || read_only_kfuncs().contains(name));
-  });
+  if (before.is_list() && !after.is_list()) return true;
+  auto is_allowed = [](const HelperRule& rule, const std::string& name) {
+    return rule.is_list() ? allowed_kfuncs(rule).contains(name) : !rule.denied_kfuncs.contains(name);
+  };
+  std::set<std::string> candidates = after.is_list() ? allowed_kfuncs(after) : before.denied_kfuncs;
+  return std::ranges::any_of(
+      candidates, [&](const std::string& name) { return is_allowed(after, name) && !is_allowed(before, name); });
 }
 
 void compare(const HelperRule& before, const HelperRule& after, Changes& out) {

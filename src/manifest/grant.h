@@ -16,14 +16,24 @@ namespace bpfgate::manifest {
 
 using HelperSet = std::bitset<kMaxHelpers>;
 
-// What programs may call in the kernel. Without a rule: everything.
+// What programs may call in the kernel: what is allowed, less what is denied. Without a rule: everything. Kfuncs are
+// those of the kernel itself, by the function's name; whether the kernel has it is not known here.
 struct HelperRule {
-  bool read_only = false;  // only what read_only_helpers() and read_only_kfuncs() have
-  HelperSet denied;
-  std::set<std::string> denied_kfuncs;  // by the function's name; whether the kernel has it is not known here
-  [[nodiscard]] bool is_any() const { return !read_only && denied.none() && denied_kfuncs.empty(); }
+  bool read_only = false;    // what read_only_helpers() and read_only_kfuncs() have is allowed
+  bool only_listed = false;  // what `allowed` and `allowed_kfuncs` have is; there may be none
+  HelperSet allowed = {};
+  std::set<std::string> allowed_kfuncs = {};
+  HelperSet denied = {};
+  std::set<std::string> denied_kfuncs = {};
+  // Whether it lists what is allowed, so that what later kernels bring is not.
+  [[nodiscard]] bool is_list() const { return read_only || only_listed; }
+  [[nodiscard]] bool is_any() const { return !is_list() && denied.none() && denied_kfuncs.empty(); }
   bool operator==(const HelperRule&) const = default;
 };
+
+HelperSet allowed_helpers(const HelperRule& rule);
+// Of a rule that is a list; others allow all but those denied.
+std::set<std::string> allowed_kfuncs(const HelperRule& rule);
 
 // Helpers and kfuncs that only look: none that writes memory of the kernel or of a process, changes what a function
 // returns, sends signals, changes or redirects packets, or runs a program that was not looked at (tail calls). A list

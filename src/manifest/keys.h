@@ -20,7 +20,7 @@ inline constexpr std::array<std::string_view, 3> volume_loader = {"path", "inode
 inline constexpr std::array<std::string_view, 10> grant = {"commands", "program_types", "map_types", "attach_types",
                                                            "helpers",  "attach_to",     "when",      "debug",
                                                            "jit",      "signed_by"};
-inline constexpr std::array<std::string_view, 3> helpers = {"class", "deny", "deny_kfuncs"};
+inline constexpr std::array<std::string_view, 5> helpers = {"class", "allow", "allow_kfuncs", "deny", "deny_kfuncs"};
 inline constexpr std::array<std::string_view, 3> attach_to = {"functions", "tracepoints", "lsm_hooks"};
 inline constexpr std::array<std::string_view, 5> when = {"uids", "gids", "cgroups", "network_namespace",
                                                          "user_namespace"};

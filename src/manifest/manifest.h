@@ -35,7 +35,7 @@ inline constexpr size_t kMaxIds = 16;     // users, or groups, of one condition
 inline constexpr size_t kMaxCgroups = 8;  // of one condition
 inline constexpr size_t kMaxCgroupLevels = 8;
 inline constexpr size_t kMaxGlobs = 64;  // of one kind of attach targets
-inline constexpr size_t kMaxDeniedKfuncs = 256;
+inline constexpr size_t kMaxListedKfuncs = 256;
 inline constexpr size_t kMaxGrantsOfOne = 8;  // of one signer or digest
 // 2^53 - 1, the largest integer every JSON tool keeps exact (RFC 7493, 2.2). A sequence number that jq or a browser
 // rounded on its way would let an old policy look new.

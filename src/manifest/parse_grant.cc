@@ -56,29 +56,33 @@ Result<> for_each(const Place& object, std::string_view key, size_t limit, Take 
   return {};
 }
 
-bool is_identifier(std::string_view text) {
-  bool starts_well = !text.empty() && (text[0] < '0' || text[0] > '9');
-  return starts_well && text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
-                            std::string_view::npos;
-}
-
-Result<> take_denied(const Place& element, HelperSet& denied) {
+Result<> take_helper(const Place& element, HelperSet& list) {
   TRY_ASSIGN(std::string name, element.text(kMaxManifestBytes));
   auto number = number_of(kHelpers, name);
   if (!number) return element.fail(number.error().message, number.error().remedy);
-  if (denied.test(*number)) return element.fail("the helper " + in_quotes(name) + " is listed twice", "remove one");
-  denied.set(*number);
+  if (list.test(*number)) return element.fail("the helper " + in_quotes(name) + " is listed twice", "remove one");
+  list.set(*number);
   return {};
 }
 
-Result<> take_denied_kfunc(const Place& element, std::set<std::string>& denied) {
+Result<> take_kfunc(const Place& element, std::set<std::string>& list) {
   TRY_ASSIGN(std::string name, element.text(kMaxNameBytes));
-  if (!is_identifier(name))
+  if (!is_function_name(name))
     return element.fail(in_quotes(name) + " is no function's name",
                         "write it as the kernel does: bpf_dynptr_slice_rdwr");
-  if (!denied.insert(name).second)
-    return element.fail("the kfunc " + in_quotes(name) + " is listed twice", "remove one");
+  if (!list.insert(name).second) return element.fail("the kfunc " + in_quotes(name) + " is listed twice", "remove one");
   return {};
+}
+
+struct CallKeys {
+  const char* helpers;
+  const char* kfuncs;
+};
+
+Result<> take_calls(const Place& place, CallKeys keys, HelperSet& helpers, std::set<std::string>& kfuncs) {
+  TRY(for_each(place, keys.helpers, kMaxHelpers, [&](const Place& element) { return take_helper(element, helpers); }));
+  return for_each(place, keys.kfuncs, kMaxListedKfuncs,
+                  [&](const Place& element) { return take_kfunc(element, kfuncs); });
 }
 
 Result<HelperRule> parse_helpers(const Place& grant) {
@@ -97,9 +101,9 @@ Result<HelperRule> parse_helpers(const Place& grant) {
     TRY(kind->word("class of helpers", words));
     rule.read_only = true;
   }
-  TRY(for_each(*place, "deny", kMaxHelpers, [&](const Place& element) { return take_denied(element, rule.denied); }));
-  TRY(for_each(*place, "deny_kfuncs", kMaxDeniedKfuncs,
-               [&](const Place& element) { return take_denied_kfunc(element, rule.denied_kfuncs); }));
+  rule.only_listed = place->optional_member("allow") || place->optional_member("allow_kfuncs");
+  TRY(take_calls(*place, {"allow", "allow_kfuncs"}, rule.allowed, rule.allowed_kfuncs));
+  TRY(take_calls(*place, {"deny", "deny_kfuncs"}, rule.denied, rule.denied_kfuncs));
   return rule;
 }
 

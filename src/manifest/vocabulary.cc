@@ -54,6 +54,12 @@ Result<unsigned> number_of(const Vocabulary& vocabulary, std::string_view name) 
               suggestion(vocabulary.many, name, vocabulary.names));
 }
 
+bool is_function_name(std::string_view text) {
+  bool starts_well = !text.empty() && (text[0] < '0' || text[0] > '9');
+  return starts_well && text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
+                            std::string_view::npos;
+}
+
 std::string name_of(const Vocabulary& vocabulary, unsigned number) {
   return number < vocabulary.names.size() ? std::string(vocabulary.names[number])
                                           : std::string(vocabulary.one) + " " + std::to_string(number);

@@ -40,6 +40,7 @@ inline bool contains(NumberSet set, unsigned number) { return number < 64 && (se
 
 // An unknown name is ErrorKind::Invalid, and the remedy names the closest.
 Result<unsigned> number_of(const Vocabulary& vocabulary, std::string_view name);
+bool is_function_name(std::string_view text);                        // as C has it, and kernels name their kfuncs
 std::string name_of(const Vocabulary& vocabulary, unsigned number);  // "map type 77" where it has no name here
 std::vector<std::string> names_in(NumberSet set, const Vocabulary& vocabulary);  // in the order of their numbers
 

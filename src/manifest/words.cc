@@ -30,13 +30,21 @@ void append_targets(const AttachTargets& targets, std::vector<std::string>& line
                   listed(targets.tracepoints) + "; LSM hooks " + listed(targets.lsm_hooks));
 }
 
+std::vector<std::string> names_of(const HelperSet& helpers, const std::set<std::string>& kfuncs) {
+  std::vector<std::string> names(kfuncs.begin(), kfuncs.end());
+  for (unsigned helper = 0; helper < kMaxHelpers; ++helper)
+    if (helpers.test(helper)) names.push_back(name_of(kHelpers, helper));
+  return names;
+}
+
 }  // namespace
 
 std::string in_words(const HelperRule& rule) {
-  std::vector<std::string> denied(rule.denied_kfuncs.begin(), rule.denied_kfuncs.end());
-  for (unsigned helper = 0; helper < kMaxHelpers; ++helper)
-    if (rule.denied.test(helper)) denied.push_back(name_of(kHelpers, helper));
-  std::string text = rule.read_only ? "read-only" : "any";
+  std::string text = rule.is_list() ? "none" : "any";
+  std::vector<std::string> allowed = names_of(rule.allowed, rule.allowed_kfuncs);
+  std::vector<std::string> denied = names_of(rule.denied, rule.denied_kfuncs);
+  if (!allowed.empty()) text = "only " + listed(allowed);
+  if (rule.read_only) text = "read-only" + (allowed.empty() ? "" : " and " + listed(allowed));
   return denied.empty() ? text : text + " without " + listed(denied);
 }
 

@@ -80,68 +80,53 @@ TEST_CASE("order and repetition make no difference") {
   }
 }
 
-TEST_CASE("helpers: read-only where that does, and otherwise why it does not") {
+TEST_CASE("helpers: those that were seen, and what of them is not read-only") {
   Calls looks = calls_of({test::load("/a", "kprobe", {"probe_read_kernel", "ringbuf_output"})});
-  CHECK(looks.grant("a").helpers.read_only);
+  CHECK(manifest::in_words(looks.grant("a").helpers) == "only probe_read_kernel and ringbuf_output");
   CHECK(looks.not_read_only().empty());
 
   Calls writes = calls_of({test::load("/a", "kprobe", {"probe_read_kernel", "probe_write_user"})});
-  CHECK_FALSE(writes.grant("a").helpers.read_only);
+  CHECK(manifest::in_words(writes.grant("a").helpers) == "only probe_write_user and probe_read_kernel");
   CHECK(writes.not_read_only() == std::set<std::string>{"the helper probe_write_user"});
-}
 
-TEST_CASE("one helper that does more than look opens no other") {
-  auto number = [](const char* name) { return manifest::number_of(manifest::kHelpers, name).value(); };
-  gate::Event loaded = test::load("/a", "kprobe", {"probe_write_user", "get_current_comm"});
-  manifest::HelperRule rule = calls_of({loaded, test::load("/a", "kprobe", {"redirect"})}).grant("a").helpers;
-  CHECK_FALSE(rule.read_only);
-  for (const char* seen : {"probe_write_user", "redirect", "get_current_comm"})
-    CHECK_FALSE(rule.denied.test(number(seen)));
-  for (const char* other : {"override_return", "send_signal", "skb_store_bytes"})
-    CHECK(rule.denied.test(number(other)));
-  // Those that only look are open to everybody who may load a program, seen or not.
-  CHECK((rule.denied & manifest::read_only_helpers()).none());
-  // Only what has a name can be written down.
-  CHECK_FALSE(rule.denied.test(0));
-  for (size_t i = manifest::kHelpers.names.size(); i < manifest::kMaxHelpers; ++i) CHECK_FALSE(rule.denied.test(i));
-}
-
-TEST_CASE("what no list of helpers allows takes any") {
-  gate::Event loaded = test::load("/a", "kprobe", {"probe_write_user"});
-  loaded.kfuncs = {"bpf_task_from_pid"};
-  loaded.kfunc_count = 1;
-  CHECK(calls_of({loaded}).grant("a").helpers.denied.any());
-  loaded.kfuncs = {"bpf_dynptr_slice_rdwr"};  // not in the class, and not denied
-  CHECK(calls_of({loaded}).grant("a").helpers.denied_kfuncs.empty());
-  CHECK(ask(calls_of({loaded}).grant("a"), {}, call_of(loaded).value()) == manifest::Answer::Granted);
-  // A module's, perhaps: every rule refuses those.
-  loaded.kfunc_count = 2;
-  Calls nameless = calls_of({loaded});
-  CHECK(nameless.needs_any());
-  CHECK(nameless.grant("a").helpers.is_any());
-  CHECK(ask(nameless.grant("a"), {}, call_of(loaded).value()) == manifest::Answer::Granted);
-  gate::Event unknown = test::load("/a", "kprobe", {"helper 250"});
-  CHECK(calls_of({unknown}).grant("a").helpers.is_any());
-  CHECK(ask(calls_of({unknown}).grant("a"), {}, call_of(unknown).value()) == manifest::Answer::Granted);
+  CHECK(manifest::in_words(calls_of({test::load("/a", "kprobe")}).grant("a").helpers) == "none");
 }
 
 TEST_CASE("kernel functions count as helpers do") {
   gate::Event loaded = test::load("/a", "kprobe");
   loaded.kfuncs = {"bpf_task_from_pid"};
   loaded.kfunc_count = 1;
-  CHECK(calls_of({loaded}).grant("a").helpers.read_only);
+  CHECK(manifest::in_words(calls_of({loaded}).grant("a").helpers) == "only bpf_task_from_pid");
+  CHECK(calls_of({loaded}).not_read_only().empty());
+  loaded.kfuncs = {"bpf_task_from_pid", "bpf_dynptr_slice_rdwr"};
+  loaded.kfunc_count = 2;
+  CHECK(ask(calls_of({loaded}).grant("a"), {}, call_of(loaded).value()) == manifest::Answer::Granted);
+  CHECK(calls_of({loaded}).not_read_only() == std::set<std::string>{"the kernel function bpf_dynptr_slice_rdwr"});
+}
+
+TEST_CASE("what no list of helpers allows takes any") {
+  auto takes_any = [](const gate::Event& event) {
+    Calls calls = calls_of({event});
+    CHECK(ask(calls.grant("a"), {}, call_of(event).value()) == manifest::Answer::Granted);
+    CHECK(calls.needs_any() == calls.grant("a").helpers.is_any());
+    return calls.needs_any();
+  };
+  gate::Event loaded = test::load("/a", "kprobe", {"probe_write_user"});
+  loaded.kfuncs = {"bpf_task_from_pid"};
+  loaded.kfunc_count = 1;
+  CHECK_FALSE(takes_any(loaded));
   // One that is not named: of a module, or there were too many.
   loaded.kfunc_count = 2;
-  CHECK_FALSE(calls_of({loaded}).grant("a").helpers.read_only);
-  loaded.kfuncs = {"bpf_task_from_pid", "bpf_dynptr_slice_rdwr"};
-  CHECK_FALSE(calls_of({loaded}).grant("a").helpers.read_only);
+  CHECK(takes_any(loaded));
   loaded.kfuncs = {"bpf_task_from_pid", "function 12345"};
-  CHECK_FALSE(calls_of({loaded}).grant("a").helpers.read_only);
+  CHECK(takes_any(loaded));
+  CHECK(takes_any(test::load("/a", "kprobe", {"helper 250"})));
 }
 
 TEST_CASE("a program that was refused unseen is not taken for one that calls nothing") {
   gate::Event refused = test::load("/a", "kprobe");
   CHECK_FALSE(calls_of({refused}).has_unseen_code());
+  CHECK_FALSE(calls_of({refused}).grant("a").helpers.read_only);
   refused.kind = "refused";
   CHECK(calls_of({refused}).has_unseen_code());
   CHECK(calls_of({refused}).grant("a").helpers.read_only);

@@ -70,6 +70,30 @@ TEST_CASE("helpers are denied by name or by class") {
         Answer::HelperNotGranted);
 }
 
+TEST_CASE("a list of what is allowed allows nothing else") {
+  Call looks = load(BPF_PROG_TYPE_KPROBE), writes = looks, later = looks, calls = looks;
+  looks.helpers = {BPF_FUNC_probe_read_kernel};
+  writes.helpers = {BPF_FUNC_probe_write_user};
+  later.helpers = {300};
+  calls.kfuncs = {"bpf_task_from_pid"};
+  nlohmann::json only = {{"helpers", {{"allow", {"probe_write_user"}}}}};
+  CHECK(answer(only, writes) == Answer::Granted);
+  CHECK(answer(only, looks) == Answer::HelperNotGranted);
+  CHECK(answer(only, later) == Answer::HelperNotGranted);
+  CHECK(answer(only, calls) == Answer::KfuncNotGranted);
+  nlohmann::json beside = {{"helpers", {{"class", "read-only"}, {"allow", {"probe_write_user"}}}}};
+  for (const Call& call : {looks, writes, calls}) CHECK(answer(beside, call) == Answer::Granted);
+  nlohmann::json functions = {{"helpers", {{"allow_kfuncs", {"bpf_task_from_pid"}}}}};
+  CHECK(answer(functions, calls) == Answer::Granted);
+  CHECK(answer(functions, looks) == Answer::HelperNotGranted);
+  // What is denied is denied, allowed by name or not.
+  nlohmann::json both = {{"helpers", {{"allow", {"probe_write_user"}}, {"deny", {"probe_write_user"}}}}};
+  CHECK(answer(both, writes) == Answer::HelperNotGranted);
+  nlohmann::json none = {{"helpers", {{"allow", nlohmann::json::array()}}}};
+  CHECK(answer(none, load(BPF_PROG_TYPE_KPROBE)) == Answer::Granted);
+  for (const Call& call : {looks, writes, calls}) CHECK(answer(none, call) != Answer::Granted);
+}
+
 TEST_CASE("kfuncs are denied by name or by class, and those of modules by any rule") {
   Call call = load(BPF_PROG_TYPE_TRACING);
   call.kfuncs = {"bpf_task_from_pid"};
@@ -229,6 +253,7 @@ TEST_CASE("a grant with any restriction does not allow everything") {
       [](Grant& grant) { grant.map_types = 1; },
       [](Grant& grant) { grant.attach_types = 1; },
       [](Grant& grant) { grant.helpers.read_only = true; },
+      [](Grant& grant) { grant.helpers.only_listed = true; },
       [](Grant& grant) { grant.helpers.denied.set(1); },
       [](Grant& grant) { grant.helpers.denied_kfuncs = {"bpf_put_file"}; },
       [](Grant& grant) { grant.attach_to.emplace(); },

@@ -163,6 +163,15 @@ TEST_CASE("differences of grants") {
       {R"([{"op":"add","path":"/grants/tracing/helpers","value":{"deny":["probe_write_user"],"deny_kfuncs":["f"]}}])",
        {grant + "helpers any -> any without f and probe_write_user"},
        {grant + "helpers any without f and probe_write_user -> any (wider)"}},
+      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{"allow":["ktime_get_ns"],"allow_kfuncs":["f"]}}])",
+       {grant + "helpers any -> only f and ktime_get_ns"},
+       {grant + "helpers only f and ktime_get_ns -> any (wider)"}},
+      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{"class":"read-only","allow":["redirect"],"deny":["strtol"]}}])",
+       {grant + "helpers any -> read-only and redirect without strtol"},
+       {grant + "helpers read-only and redirect without strtol -> any (wider)"}},
+      {R"([{"op":"add","path":"/grants/tracing/helpers","value":{"allow":[]}}])",
+       {grant + "helpers any -> none"},
+       {grant + "helpers none -> any (wider)"}},
       {R"([{"op":"add","path":"/grants/tracing/attach_to","value":{"functions":["vfs_*"],"lsm_hooks":["bpf"]}}])",
        {grant + "attach_to any -> functions:vfs_* lsm_hooks:bpf"},
        {grant + "attach_to functions:vfs_* lsm_hooks:bpf -> any (wider)"}},
@@ -214,6 +223,15 @@ TEST_CASE("a helper rule is wider only by what it allows") {
   CHECK(is_wider(R"({"deny_kfuncs":["bpf_task_acquire"]})", R"("read-only")"));
   CHECK(is_wider(R"({"deny":["probe_read"]})", R"({"deny":["probe_write_user"]})"));
   CHECK(is_wider(R"("read-only")", R"({"deny":["probe_read"]})"));
+  CHECK_FALSE(is_wider(R"("read-only")", R"({"allow":["probe_read"],"allow_kfuncs":["bpf_task_acquire"]})"));
+  CHECK(is_wider(R"({"allow":["probe_read"],"allow_kfuncs":["bpf_task_acquire"]})", R"("read-only")"));
+  CHECK(is_wider(R"("read-only")", R"({"allow":["probe_write_user"]})"));
+  CHECK(is_wider(R"("read-only")", R"({"allow_kfuncs":["bpf_obj_new_impl"]})"));
+  CHECK_FALSE(
+      is_wider(R"({"deny":["redirect"],"deny_kfuncs":["f"]})", R"({"allow":["probe_read"],"allow_kfuncs":["g"]})"));
+  CHECK(is_wider(R"({"deny":["redirect"],"deny_kfuncs":["f"]})", R"({"allow_kfuncs":["f"]})"));
+  CHECK(is_wider(R"({"allow":[]})", R"({"allow":["probe_read"]})"));
+  CHECK_FALSE(is_wider(R"({"allow":["probe_read"]})", R"({"allow":["probe_read"],"deny":["probe_read"]})"));
 }
 
 TEST_CASE("differences as JSON have the pointers of the canonical texts") {

@@ -76,7 +76,7 @@ TEST_CASE("the schema has the parser's limits") {
   CHECK(parts.at("ids").at("maxItems") == kMaxIds);
   CHECK(parts.at("globs").at("maxItems") == kMaxGlobs);
   CHECK(parts.at("when").at("properties").at("cgroups").at("maxItems") == kMaxCgroups);
-  CHECK(parts.at("helpers").at("properties").at("deny_kfuncs").at("maxItems") == kMaxDeniedKfuncs);
+  CHECK(parts.at("kfuncs").at("maxItems") == kMaxListedKfuncs);
   CHECK(parts.at("name").at("pattern") == "^[A-Za-z0-9._-]{1," + std::to_string(kMaxNameBytes) + "}$");
   CHECK(parts.at("note").at("maxLength") == kMaxNoteBytes);
   const json& revoked = parts.at("revoked").at("properties");
@@ -89,9 +89,14 @@ TEST_CASE("the schema lists every command") {
   auto names = kCommands.names;
   std::set<std::string> expected(names.begin(), names.end());
   expected.insert("prog_run");
-  json listed = shipped("schema.json").at("$defs").at("command").at("enum");
+  json parts = shipped("schema.json").at("$defs");
+  json listed = parts.at("command").at("enum");
   CHECK(listed.get<std::set<std::string>>() == expected);
   CHECK(listed.size() == expected.size());
+  auto taken = names_in(skeleton_commands(), kCommands);
+  std::set<std::string> for_skeletons(taken.begin(), taken.end());
+  for_skeletons.insert("prog_run");
+  CHECK(parts.at("skeleton_command").at("enum").get<std::set<std::string>>() == for_skeletons);
 }
 
 TEST_CASE("the schema lists every type and helper") {

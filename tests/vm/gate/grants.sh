@@ -101,6 +101,19 @@ for helper in probe_write_user override_return send_signal redirect skb_store_by
 done
 may_not "read-only: a kfunc that writes" prog_load program_type=kprobe kfunc=bpf_dynptr_slice_rdwr
 
+under '"commands": "any", "helpers": {"allow": ["probe_write_user"], "allow_kfuncs": ["bpf_task_release"]}'
+may "only listed: a helper that is" prog_load program_type=kprobe helper=probe_write_user
+may "only listed: a kfunc that is" prog_load program_type=tracing attach_type=trace_raw_tp tracepoint=sched_switch kfunc=bpf_task_release
+may "only listed: a program that calls nothing" prog_load program_type=kprobe
+may_not "only listed: a helper that looks, and is not" prog_load program_type=kprobe helper=probe_write_user helper=probe_read_kernel
+because 'helper-not-granted prog_load kprobe probe_read_kernel'
+may_not "only listed: a kfunc that looks, and is not" prog_load program_type=kprobe kfunc=bpf_task_from_pid
+because 'kfunc-not-granted prog_load kprobe bpf_task_from_pid'
+under '"commands": "any", "helpers": {"class": "read-only", "allow": ["probe_write_user"]}'
+may "the class and one more: that one, and one of the class" prog_load program_type=kprobe helper=probe_write_user helper=probe_read_kernel
+may "the class and one more: a kfunc of the class" prog_load program_type=kprobe kfunc=bpf_task_from_pid
+may_not "the class and one more: another" prog_load program_type=kprobe helper=override_return
+
 under '"commands": "any", "attach_to": {"functions": ["vfs_*"], "tracepoints": ["sched_switch"], "lsm_hooks": ["file_open"]}'
 may "a function that is matched" prog_load program_type=tracing attach_type=trace_fentry function=vfs_read
 may "a tracepoint that is listed" prog_load program_type=tracing attach_type=trace_raw_tp tracepoint=sched_switch
@@ -132,6 +145,8 @@ names_of_kernels=(
   "trace_fsession_multi attach_types BPF_TRACE_FSESSION_MULTI"
   "bpf_task_from_pid helpers/deny_kfuncs bpf_task_from_pid"
   "bpf_real_data_inode helpers/deny_kfuncs bpf_real_data_inode"
+  "bpf_task_from_pid helpers/allow_kfuncs bpf_task_from_pid"
+  "bpf_real_data_inode helpers/allow_kfuncs bpf_real_data_inode"
   "vfs_read attach_to/functions vfs_read"
   "no_such_function_* attach_to/functions no_such_function_*"
   "sched_switch attach_to/tracepoints btf_trace_sched_switch"
@@ -142,7 +157,8 @@ names_of_kernels=(
 declare -A sentence=(
   [commands]="this kernel has no command" [program_types]="this kernel has no program type"
   [map_types]="this kernel has no map type" [attach_types]="this kernel has no attach type"
-  [helpers/deny_kfuncs]="this kernel has no function" [attach_to/functions]="nothing in this kernel is called"
+  [helpers/deny_kfuncs]="this kernel has no function" [helpers/allow_kfuncs]="this kernel has no function"
+  [attach_to/functions]="nothing in this kernel is called"
   [attach_to/tracepoints]="nothing in this kernel is called" [attach_to/lsm_hooks]="nothing in this kernel is called"
 )
 # all_at PLACE: the names there, as a list in JSON.
@@ -155,7 +171,8 @@ all_at() {
   echo "[${list%, }]"
 }
 under "\"commands\": $(all_at commands), \"program_types\": $(all_at program_types), \"map_types\": $(all_at map_types),
-  \"attach_types\": $(all_at attach_types), \"helpers\": {\"deny_kfuncs\": $(all_at helpers/deny_kfuncs)},
+  \"attach_types\": $(all_at attach_types), 
+  \"helpers\": {\"deny_kfuncs\": $(all_at helpers/deny_kfuncs), \"allow_kfuncs\": $(all_at helpers/allow_kfuncs)},
   \"attach_to\": {\"functions\": $(all_at attach_to/functions), \"tracepoints\": $(all_at attach_to/tracepoints),
     \"lsm_hooks\": $(all_at attach_to/lsm_hooks)}"
 lacking=()
@@ -171,7 +188,7 @@ may "what it has of a list with names it lacks" map_create map_type=arena
 # 6.12 lacks one of each kind but program types, or this would show nothing there.
 case $(uname -r) in
   6.12.*)
-    for place in commands map_types attach_types helpers/deny_kfuncs attach_to/{functions,tracepoints,lsm_hooks}; do
+    for place in commands map_types attach_types helpers/{allow,deny}_kfuncs attach_to/{functions,tracepoints,lsm_hooks}; do
       [[ " ${lacking[*]} " = *" $place "* ]] && pass "6.12 lacks a name at $place" || fail "6.12 lacks nothing at $place"
     done
     ;;

@@ -63,7 +63,7 @@ holds "each program is listed by its digest" \
   'sorted(d["note"].split("/")[-1] for d in o[0]["digests"]) == ["bpftool", "bpftrace", "oracle"]' draft.json
 holds "a grant has what was seen, and nothing else" 'o[0]["grants"]["oracle"] == {
   "commands": ["map_create", "prog_load", "link_create"], "program_types": ["kprobe", "lsm"], "map_types": ["hash"],
-  "attach_types": ["lsm_mac", "xdp"], "helpers": "read-only"}' draft.json
+  "attach_types": ["lsm_mac", "xdp"], "helpers": {"allow": ["probe_read_kernel"]}}' draft.json
 [ "$(bpfgate digest oracle | cut -d' ' -f1)" = "$(fsverity measure oracle | cut -d' ' -f1)" ] || fail "oracle is sealed otherwise"
 grep -q "$(fsverity measure oracle | cut -d' ' -f1)" draft.json && pass "the digest is the kernel's" || fail "another digest"
 
@@ -83,6 +83,8 @@ grep -h '"message"' enforce.*
 expect_status 1 "a map type that was not recorded is refused" ./oracle call map_create map_type=array
 expect_status 1 "a program type that was not recorded is refused" ./oracle call prog_load program_type=socket_filter
 expect_status 1 "an attach type that was not recorded is refused" ./oracle call link_create attach_type=cgroup_device
+expect_status 1 "a helper that only looks, and was not recorded, is refused" \
+  ./oracle call prog_load program_type=kprobe helper=get_current_comm
 expect_status 1 "a helper that writes is refused" ./oracle call prog_load program_type=kprobe helper=probe_write_user
 expect_status 1 "a command that was not recorded is refused" ./oracle call btf_load
 expect_status 1 "what is not sealed is refused" ./unsealed call map_create map_type=hash

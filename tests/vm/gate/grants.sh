@@ -8,6 +8,7 @@ cd "$work" || exit 2
 make_key loaders
 make_key libraries
 use_signed_bpfgate
+explain_each_status
 signed_copy "$(command -v oracle)" oracle
 cp "$(command -v oracle)" unsigned
 
@@ -30,12 +31,12 @@ under() {
  "default": {"grant": "everybody"}}
 JSON
   if [ $sequence = 1 ]; then load_gate policy.json 2>/dev/null; else update_gate policy.json 2>warnings; fi
-  bpfgate events >/dev/null
+  events >/dev/null
 }
 may() { expect_status 0 "$1: allowed" ./oracle call "${@:2}"; }
 may_not() { expect_status 1 "$1: denied" ./oracle call "${@:2}"; }
 because() { # REASON WHAT
-  bpfgate events | tail -1 >event
+  events | tail -1 >event
   grep -q "$1" event && pass "the event says why: $1" || fail "no $1 in: $(cat event)"
 }
 # Without the gate all of this is allowed.
@@ -231,7 +232,7 @@ under '"commands": "any", "when": {"network_namespace": "initial", "user_namespa
 may "the host's namespaces" btf_load
 may_not "another network namespace" btf_load network=other
 # In another user namespace the kernel itself refuses most of bpf(2); that there is an event tells who did.
-bpfgate events >/dev/null
+events >/dev/null
 may_not "another user namespace" btf_load users=other
 because 'condition-not-met btf_load'
 

@@ -9,6 +9,7 @@ mkdir -p keys
 cp /opt/bpfgate/signed/*.pem /opt/bpfgate/signed/*.key keys/
 make_key libraries
 use_signed_bpfgate
+explain_each_status
 for signer in programs loaders strangers; do cp /opt/bpfgate/signed/skeleton-$signer .; done
 signed_copy "$(command -v oracle)" oracle
 signed_copy /opt/bpfgate/signed/skeleton-programs holder
@@ -35,10 +36,10 @@ JSON
   if [ $sequence = 1 ]; then load_gate policy.json 2>warnings; else update_gate policy.json 2>warnings; fi
   programs=$(keyring_of programs)
   [ "$programs" != 0 ] || die "no keyring: $(cat /proc/keys)"
-  bpfgate events >/dev/null
+  events >/dev/null
 }
 because() {
-  bpfgate events | tail -1 >event
+  events | tail -1 >event
   grep -q "$1" event && pass "the event says why: $1" || fail "no $1 in: $(cat event)"
 }
 
@@ -107,7 +108,7 @@ expect_status 0 "it is loaded, attached, and runs" ./skeleton-programs attach "$
   fail "status: $(bpfgate gate status --json)"
 expect_status 0 "by a thread with descriptors of its own" ./skeleton-programs thread-apart "$programs"
 expect_status 1 "by a thread that shares them: denied" ./skeleton-programs thread "$programs"
-bpfgate events >/dev/null
+events >/dev/null
 expect_status 1 "without its signature: denied" ./skeleton-programs unsigned
 because 'program-not-signed prog_load syscall'
 expect_status 1 "a keyring of one's own, with a certificate of one's own: denied" \

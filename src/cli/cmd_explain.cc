@@ -65,9 +65,8 @@ Json json_of(const volume::Position& position) {
 }
 
 constexpr const char* why_ima_is_weaker =
-    "IMA hashes a file once and does not hold it: whoever writes below the file system, or to a mapped library, "
-    "changes "
-    "proven code; seal it with fs-verity";
+    "IMA hashes a file once and does not hold it: whoever writes below the file system, or to a mapped "
+    "library, changes proven code; seal it with fs-verity";
 
 bool is_weaker(evidence::Reason reason) {
   return reason == evidence::Reason::ImaSignature || reason == evidence::Reason::ListedImaDigest;

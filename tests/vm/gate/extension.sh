@@ -64,7 +64,7 @@ refused "a file that has changed" "its digest is sha256:" changed.json
 policy missing.json enforce 2 missing.bpf.o "$(printf '%064d' 1)"
 refused "a file that is not there" "missing.bpf.o: No such file" missing.json
 policy other.json enforce 2 other_question.bpf.o
-refused "one built for another struct" "other_question.bpf.o" other.json
+refused "one built for another struct" "it has no struct gate_question_1" other.json
 cp /opt/bpfgate/gate.bpf.o whole.bpf.o
 policy whole.json enforce 2 whole.bpf.o
 refused "an object with more than one program" "it has not one program" whole.json

@@ -4,6 +4,8 @@
 # The manager's libraries are signed, as a distribution would; the manager, its executor and the tool are known by the draft alone.
 # shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
+# shellcheck source=../lib/units.sh
+. /opt/bpfgate/lib/units.sh
 cd "$work" || exit 2
 
 make_key loaders
@@ -28,25 +30,7 @@ cat >base.json <<JSON
  "default": {"grant": "none"}}
 JSON
 
-# unit NAME PROPERTY PYTHON: a service that does well if PYTHON is not permitted; and the same without PROPERTY.
-units=()
-unit() {
-  units+=("$1")
-  local kind property
-  for kind in "$1" "free-$1"; do
-    property=$2
-    [ "$kind" = "$1" ] || property=
-    printf 'import os, socket\ntry:\n    %s\nexcept PermissionError:\n    raise SystemExit(0)\nraise SystemExit(3)\n' "$3" >"$work/$kind.py"
-    printf '[Service]\nType=oneshot\n%s\nExecStart=/usr/bin/python3 %s\n' "$property" "$work/$kind.py" >"/run/systemd/system/$kind.service"
-  done
-}
-datagram='socket.socket(socket.AF_INET, socket.SOCK_DGRAM)'
-echo marker >/run/marker
-unit addresses IPAddressDeny=any "$datagram.sendto(b'x', ('127.0.0.1', 9))"
-unit devices DevicePolicy=closed "os.open('/dev/kmsg', os.O_RDONLY)"
-unit filesystems RestrictFileSystems=~tmpfs "os.open('/run/marker', os.O_RDONLY)"
-unit binding SocketBindDeny=any "$datagram.bind(('127.0.0.1', 7000))"
-unit interfaces RestrictNetworkInterfaces=~lo "$datagram.sendto(b'x', ('127.0.0.1', 9))"
+make_units
 systemctl daemon-reload || die "daemon-reload"
 
 rounds=0 record=audit

@@ -5,6 +5,8 @@
 # process 1, bpftrace, bpftool and bpfgate. For cilium and the container runtime stands a program that makes single calls.
 # shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
+# shellcheck source=../lib/units.sh
+. /opt/bpfgate/lib/units.sh
 cd "$work" || exit 2
 manifests=/opt/bpfgate/manifests
 pin=/sys/fs/bpf/readable
@@ -225,27 +227,7 @@ manager "listing" denied prog_get_next_id
 manager "signals" denied prog_load program_type=cgroup_skb attach_type=cgroup_inet_egress helper=send_signal
 run_checks baseline
 
-# unit NAME PROPERTIES PYTHON: a service that does well if PYTHON is not permitted; and the same without PROPERTIES.
-units=()
-unit() {
-  units+=("$1")
-  local kind properties
-  for kind in "$1" "free-$1"; do
-    properties=$2
-    [ "$kind" = "$1" ] || properties=
-    printf 'import os, socket\ntry:\n    %s\nexcept PermissionError:\n    raise SystemExit(0)\nraise SystemExit(3)\n' \
-      "$3" >$kind.py
-    printf '[Service]\nType=oneshot\n%b\nExecStart=/usr/bin/python3 %s\n' "$properties" "$work/$kind.py" \
-      >"/run/systemd/system/$kind.service"
-  done
-}
-datagram='socket.socket(socket.AF_INET, socket.SOCK_DGRAM)'
-echo marker >/run/marker
-unit addresses IPAddressDeny=any "$datagram.sendto(b'x', ('127.0.0.1', 9))"
-unit devices DevicePolicy=closed "os.open('/dev/kmsg', os.O_RDONLY)"
-unit filesystems RestrictFileSystems=~tmpfs "os.open('/run/marker', os.O_RDONLY)"
-unit binding SocketBindDeny=any "$datagram.bind(('127.0.0.1', 7000))"
-unit interfaces RestrictNetworkInterfaces=~lo "$datagram.sendto(b'x', ('127.0.0.1', 9))"
+make_units
 # What the executor does for it is done in the service's own network.
 unit private 'PrivateNetwork=yes\nRestrictFileSystems=~tmpfs' "os.open('/run/marker', os.O_RDONLY)"
 systemctl daemon-reload || die "daemon-reload"

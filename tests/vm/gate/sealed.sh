@@ -19,6 +19,9 @@ signed_copy "$witness" loader
 cp "$witness" unsigned
 cp "$(command -v intruder)" intruder
 signed_copy "$(command -v attack)" holder
+cp "$witness" forged
+sign_as libraries library forged
+seal forged
 # The genuine bpfgate, as a loader like any other.
 signed_copy "$unsigned_bpfgate" loader-bpfgate loaders
 
@@ -90,12 +93,30 @@ expect_status 0 "unsealed, an unsigned manifest is good" bpfgate gate update --m
 update_gate audit.json
 sed "s|$keys/policy.pem|$keys/strangers.pem|" audit.json >tampered.json
 expect_status 0 "auditing, anybody may change the policy" "$unsigned_bpfgate" gate update --manifest tampered.json
+# A file judged under a policy of theirs, which has the generation that would come next; and the policy is put back. Only its mark
+# is left, and that must not count for the generation that does come.
+forge() { python3 /opt/bpfgate/lib/forge_policy.py "$1" || fail "cannot $1 the policy"; }
+forge forge
+./forged ask-and-wait sealed-now >forged.asked & forged=$!
+for _ in $(seq 200); do grep -q asked forged.asked && break; sleep 0.1; done
+expect_output '^loader 1 granted [1-9]' "auditing, a forged policy makes a loader of a library" mark_of $forged
+forge restore
 cp -r keys broken
 echo garbage >broken/libraries.pem
 sed "s|$keys/libraries.pem|$work/broken/libraries.pem|" enforce.json >broken.json
 expect_status 4 "sealing with a certificate that is none" bpfgate gate seal --manifest broken.json
 expect_output '"sealed": false' "nothing is sealed then" bpfgate gate status --json
 expect_status 0 "sealing" bpfgate gate seal --manifest enforce.json
+touch sealed-now
+wait $forged
+[ $? = 1 ] && pass "sealed: a loader by a forged policy is refused" || fail "sealed: a loader by a forged policy is none the less"
+# Everybody can open an anonymous inode, and lock it.
+setpriv --reuid nobody --clear-groups python3 -c 'import fcntl, select, time
+poll = select.epoll()
+fcntl.flock(poll, fcntl.LOCK_EX)
+print("locked", flush=True)
+time.sleep(600)' >locked & locker=$!
+for _ in $(seq 100); do grep -q locked locked && break; sleep 0.1; done
 expect_status 1 "sealed: an order by the signer whom others had put in is refused" \
   bpfgate gate update --manifest strangers-next.json
 expect_output '"sealed": true' "status says so" bpfgate gate status --json
@@ -149,6 +170,7 @@ expect_status 1 "and still refuses" ./unsigned call
 expect_output '"sequence": 5' "nothing was changed" bpfgate gate status --json
 expect_status 1 "an unsigned program is refused" ./unsigned call
 expect_status 0 "a signed manifest with a higher number is good" bpfgate gate update --manifest next.json
+kill $locker && pass "it goes through while somebody locks an anonymous inode" || fail "nobody locked an anonymous inode"
 refused "the same manifest once more" bpfgate gate update --manifest next.json
 expect_status 0 "a signed manifest leads back to audit" bpfgate gate update --manifest audit-again.json
 expect_status 0 "auditing, an unsigned program is allowed" ./unsigned call

@@ -52,6 +52,8 @@ under '"commands": ["map_create", "btf_load"]'
 may "a command that is listed" map_create map_type=hash
 may_not "a command that is not listed" prog_load program_type=kprobe
 because command-not-granted
+expect_status 1 "a command that is listed, by a program without evidence: denied" ./unsigned call btf_load
+because 'not-sealed btf_load'
 
 under '"commands": "any", "program_types": ["kprobe", "xdp"]'
 may "a program type that is listed" prog_load program_type=kprobe

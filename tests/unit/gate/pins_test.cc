@@ -72,7 +72,7 @@ TEST_CASE("a directory that is held open stays the one it was, whatever its path
   std::filesystem::rename(pins, directory.path() / "elsewhere");
   REQUIRE(gate::make_pin_directories(pins));
   std::ofstream(gate::link_path(pins, "other"));
-  CHECK((*opened)->names() == std::vector<std::string>{"own"});
+  CHECK((*opened)->names().value() == std::vector<std::string>{"own"});
   CHECK_FALSE((*opened)->remove());
   CHECK(std::filesystem::exists(gate::link_path(pins, "other")));
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # Units for which systemd itself calls bpf(2): each forbids its service one thing, and one of the same name with "free-" before
-# it does not.
+# it does not. After guest.sh.
 
 units=()
 # unit NAME PROPERTIES PYTHON: a service that does well if PYTHON is not permitted; and the same without PROPERTIES.
@@ -12,7 +12,7 @@ unit() {
     properties=$2
     [ "$kind" = "$1" ] || properties=
     printf 'import os, socket\ntry:\n    %s\nexcept PermissionError:\n    raise SystemExit(0)\nraise SystemExit(3)\n' \
-      "$3" >"$work/$kind.py"
+      "$3" >"${work:?}/$kind.py"
     printf '[Service]\nType=oneshot\n%b\nExecStart=/usr/bin/python3 %s\n' "$properties" "$work/$kind.py" \
       >"/run/systemd/system/$kind.service"
   done

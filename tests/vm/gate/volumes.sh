@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # dm-verity volumes as evidence: every file on a trusted one is proven, and those call bpf(2) whom the manifest names. With
-# ext4, squashfs and erofs; by root hash, and by a signature where the kernel has a keyring for it. And what root may try.
+# ext4, squashfs and erofs; by root hash, and by a signature that the kernel has verified. And what root may try.
 # shellcheck source=../lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
 witness=$(command -v witness)
@@ -293,27 +293,35 @@ open_volume second
 expect_status 1 "opened without it, the same volume proves nothing" ./sealed-loader map-file second/lib/library.so
 update_gate less.json
 
-# One that it has verified. Before 7.0 only keys built into the kernel, or vouched for by those, count for it, and no test has one.
-if [ -d /sys/module/dm_verity/parameters ] && [ -e /sys/module/dm_verity/parameters/keyring_unsealed ]; then
+# One that it has verified, by a key of KIND's in keys/KEY.pem.
+verified_volume() { # KEY KIND
+  sign_root_hash "$1" second.p7s
+  close_volume second
+  expect_status 0 "$2: a volume with a signature" veritysetup open second.img second second.hash "$(root_hash second)" \
+    --root-hash-signature second.p7s
+  mount -o ro /dev/mapper/second second
+  expect_status 1 "$2: signed volumes are not trusted" ./sealed-loader map-file second/lib/library.so
+  update_gate signed.json
+  expect_status 0 "$2: signed volumes are trusted" ./sealed-loader map-file second/lib/library.so
+  expect_status 1 "$2: a signed volume has no loaders but those that the policy names" ./second/bin/loader call
+  close_volume second
+  open_volume second
+  expect_status 1 "$2: the same volume without its signature" ./sealed-loader map-file second/lib/library.so
+  close_volume second
+  veritysetup open second.img second second.hash "$(root_hash second)" --root-hash-signature others.p7s 2>/dev/null &&
+    fail "$2: the kernel took a stranger's signature" || pass "$2: it refuses a stranger's still"
+  open_volume second
+  update_gate less.json
+}
+cp /opt/bpfgate/firmware/* keys/
+verified_volume firmware "a key of the firmware"
+
+if [ -e /sys/module/dm_verity/parameters/keyring_unsealed ]; then
   make_key volumes
   openssl x509 -in keys/volumes.pem -outform DER | keyctl padd asymmetric volumes %:.dm-verity >/dev/null || die "keyctl padd"
   # It counts once it is closed.
   keyctl restrict_keyring %:.dm-verity || die "keyctl restrict_keyring"
-  sign_root_hash volumes second.p7s
-  close_volume second
-  expect_status 0 "a volume with a signature" veritysetup open second.img second second.hash "$(root_hash second)" \
-    --root-hash-signature second.p7s
-  mount -o ro /dev/mapper/second second
-  expect_status 1 "signed volumes are not trusted" ./sealed-loader map-file second/lib/library.so
-  update_gate signed.json
-  expect_status 0 "signed volumes are trusted" ./sealed-loader map-file second/lib/library.so
-  expect_status 1 "a signed volume has no loaders but those that the policy names" ./second/bin/loader call
-  close_volume second
-  open_volume second
-  expect_status 1 "the same volume without its signature" ./sealed-loader map-file second/lib/library.so
-  close_volume second
-  veritysetup open second.img second second.hash "$(root_hash second)" --root-hash-signature others.p7s 2>/dev/null &&
-    fail "the kernel took a stranger's signature" || pass "with a key of the host's, it refuses a stranger's still"
+  verified_volume volumes "a key for root hashes"
 else
   pass "this kernel has no keyring for root hashes that can be filled"
 fi

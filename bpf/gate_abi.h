@@ -371,7 +371,7 @@ struct gate_event {
 	 */
 	__u64 helpers[GATE_MAX_HELPERS / 64];
 	__u32 kfuncs[GATE_EVENT_KFUNCS];
-	__u32 kfunc_count; /* of all; more than GATE_EVENT_KFUNCS are counted only */
+	__u32 kfunc_count; /* each once, but of what is not in kfuncs (more of them, modules' functions) each call */
 	__u32 denied;      /* the helper, or the kfunc, that was not granted */
 	char comm[16];
 	char rule[GATE_NAME_SIZE]; /* the grant that came closest */

@@ -15,8 +15,8 @@
 
 struct gate_usage {
 	__u64 helpers[GATE_MAX_HELPERS / 64]; /* bit N is helper N */
-	__u32 kfuncs[GATE_EVENT_KFUNCS];	 /* the first of them, by id */
-	__u32 kfunc_count;
+	__u32 kfuncs[GATE_EVENT_KFUNCS];	 /* the first of them, by id, each once */
+	__u32 kfunc_count; /* of these, and of the calls of others */
 	__u32 denied;
 	__u64 code; /* address */
 	__u32 length;    /* in instructions */
@@ -89,15 +89,31 @@ static __always_inline __u32 immediate_of(__u64 instruction)
 	return instruction >> 32;
 }
 
+/* What is called often is noted once, or nobody could tell what a program with many calls may be granted. */
+static __noinline int note_kernel_function(struct gate_usage *usage, __u32 id)
+{
+	__u32 i;
+
+	for (i = 0; i < GATE_EVENT_KFUNCS; i++) {
+		if (usage->kfuncs[i] == id)
+			return 0;
+		if (!usage->kfuncs[i]) {
+			usage->kfuncs[i] = id;
+			break;
+		}
+	}
+	usage->kfunc_count++;
+	return 0;
+}
+
 static __always_inline void note_kfunc(struct gate_usage *usage, __u64 instruction)
 {
-	__u32 count = usage->kfunc_count;
-
-	if (offset_of(instruction))
-		usage->module_kfuncs = true;
-	else if (count < GATE_EVENT_KFUNCS)
-		usage->kfuncs[count & (GATE_EVENT_KFUNCS - 1)] = immediate_of(instruction);
-	usage->kfunc_count = count + 1;
+	if (!offset_of(instruction)) {
+		note_kernel_function(usage, immediate_of(instruction));
+		return;
+	}
+	usage->module_kfuncs = true;
+	usage->kfunc_count++;
 }
 
 static __always_inline void look_at(struct gate_look *look, __u64 instruction)

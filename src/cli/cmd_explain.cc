@@ -23,13 +23,14 @@ struct ExplainOptions {
   bool json = false;
 };
 
-// What is watched was proven once; under the policy in force it may be so no more.
+// What is watched has a digest; what that is worth, a judgement under the policy in force says.
 std::string_view state_of(const gate::Mark& mark) {
   switch (mark.image) {
     case gate::Image::Inherited:
       return "not judged yet";
     case gate::Image::Watched:
-      return mark.verdict == evidence::name_of(evidence::Verdict::NoEvidence) ? "unproven" : "proven";
+      if (mark.verdict == "loader" || mark.verdict == "library") return "proven";
+      return mark.is_current && mark.verdict == "no-evidence" ? "unproven" : "not judged yet";
     case gate::Image::Unproven:
       return "unproven";
   }

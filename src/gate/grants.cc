@@ -112,12 +112,18 @@ std::set<uint32_t> target_ids(const KernelTypes& types, const manifest::AttachTa
   return ids;
 }
 
+// By both of the names that manifest::kfunc_name() takes for one.
+std::vector<uint32_t> kfunc_ids(const KernelTypes& types, const std::string& name) {
+  std::vector<uint32_t> ids;
+  for (const std::string& known_as : {name, name + "_impl"})
+    if (auto id = types.function(known_as)) ids.push_back(*id);
+  return ids;
+}
+
 void append_functions(const KernelTypes& types, const Grant& grant, uint32_t index, GrantRecords& records) {
   const manifest::HelperRule& rule = grant.helpers;
   for (const std::string& name : rule.is_list() ? manifest::allowed_kfuncs(rule) : rule.denied_kfuncs) {
-    // Since 7.0 some can be called by a second name.
-    for (const std::string& known_as : {name, name + "_impl"})
-      if (auto id = types.function(known_as)) records.functions.push_back({0, index, GATE_KFUNC, *id});
+    for (uint32_t id : kfunc_ids(types, name)) records.functions.push_back({0, index, GATE_KFUNC, id});
   }
   if (!grant.attach_to) return;
   for (uint32_t id : target_ids(types, *grant.attach_to)) records.functions.push_back({0, index, GATE_TARGET, id});
@@ -128,9 +134,9 @@ bool names_functions(const Grant& grant) { return grant.attach_to || !grant.help
 Result<> check_function_count(const GrantRecords& records) {
   if (records.functions.size() <= GATE_MAX_FUNCTIONS) return {};
   return fail(ErrorKind::Invalid,
-              "/grants: the globs of \"attach_to\" match " + std::to_string(records.functions.size()) +
+              "/grants: \"attach_to\" and \"helpers\" are about " + std::to_string(records.functions.size()) +
                   " functions of this kernel, and the gate holds " + std::to_string(GATE_MAX_FUNCTIONS),
-              "use narrower ones");
+              "use narrower globs");
 }
 
 // One vocabulary of a grant, and the enum of the kernel it is taken from.
@@ -163,7 +169,7 @@ void append_unmatched(const KernelTypes& types, const std::string& place, const 
 void append_unknown_kfuncs(const KernelTypes& types, const std::string& place, const std::set<std::string>& names,
                            std::vector<std::string>& unknown) {
   for (const std::string& name : names)
-    if (!types.function(name)) unknown.push_back(place + ": this kernel has no function " + name);
+    if (kfunc_ids(types, name).empty()) unknown.push_back(place + ": this kernel has no function " + name);
 }
 
 void append_unknown(const KernelTypes& types, const Grant& grant, std::vector<std::string>& unknown) {

@@ -96,14 +96,15 @@ void Calls::add_code(const Call& call, const gate::Event& event) {
     needs_any_ = needs_any_ || helper >= helpers_.size();
   }
   for (const std::string& kfunc : call.kfuncs) {
-    kfuncs_.insert(kfunc);
+    kfuncs_.insert(manifest::kfunc_name(kfunc));
     needs_any_ = needs_any_ || !manifest::is_function_name(kfunc);
   }
   needs_any_ = needs_any_ || call.module_kfuncs || kfuncs_.size() > manifest::kMaxListedKfuncs;
   for (const std::string& helper : event.helpers)
     if (!is_read_only(helper)) not_read_only_.insert("the helper " + helper);
   for (const std::string& kfunc : event.kfuncs)
-    if (!manifest::read_only_kfuncs().contains(kfunc)) not_read_only_.insert("the kernel function " + kfunc);
+    if (!manifest::read_only_kfuncs().contains(manifest::kfunc_name(kfunc)))
+      not_read_only_.insert("the kernel function " + kfunc);
   if (has_nameless_kfuncs(event)) not_read_only_.insert("kernel functions that the event does not name");
 }
 
@@ -114,7 +115,8 @@ manifest::Grant Calls::grant(const std::string& name) const {
   if ((grant.commands & with_map_types) == 0) grant.map_types = manifest::kAny;
   if ((grant.commands & with_attach_types) == 0) grant.attach_types = manifest::kAny;
   if ((grant.commands & with_program_types) == 0 || needs_any_) return grant;
-  grant.helpers = {.read_only = has_unseen_code_, .only_listed = true, .allowed = helpers_, .allowed_kfuncs = kfuncs_};
+  grant.helpers = {
+      .read_only = has_unseen_code_, .only_listed = !has_unseen_code_, .allowed = helpers_, .allowed_kfuncs = kfuncs_};
   return grant;
 }
 

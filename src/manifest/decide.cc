@@ -76,9 +76,9 @@ bool allows_helper(const HelperRule& rule, unsigned helper) {
 }
 
 bool allows_kfunc(const HelperRule& rule, const std::string& kfunc) {
-  if (rule.denied_kfuncs.contains(kfunc)) return false;
-  return !rule.is_list() || rule.allowed_kfuncs.contains(kfunc) ||
-         (rule.read_only && read_only_kfuncs().contains(kfunc));
+  const std::string name = kfunc_name(kfunc);
+  if (rule.denied_kfuncs.contains(name)) return false;
+  return !rule.is_list() || rule.allowed_kfuncs.contains(name) || (rule.read_only && read_only_kfuncs().contains(name));
 }
 
 // Which of a module's functions is called cannot be told from the instructions, so a rule allows none of them.

@@ -52,15 +52,16 @@ void compare(const Condition& before, const Condition& after, Changes& out) {
   compare_conditions("user_namespace", initial(before.initial_users), initial(after.initial_users), out);
 }
 
+bool is_within(const std::set<std::string>& part, const std::set<std::string>& whole) {
+  return std::ranges::includes(whole, part);
+}
+
 bool allows_more_kfuncs(const HelperRule& before, const HelperRule& after) {
   if (after.is_any() && !before.is_any()) return true;  // those of modules
-  if (before.is_list() && !after.is_list()) return true;
-  auto is_allowed = [](const HelperRule& rule, const std::string& name) {
-    return rule.is_list() ? allowed_kfuncs(rule).contains(name) : !rule.denied_kfuncs.contains(name);
-  };
-  std::set<std::string> candidates = after.is_list() ? allowed_kfuncs(after) : before.denied_kfuncs;
-  return std::ranges::any_of(
-      candidates, [&](const std::string& name) { return is_allowed(after, name) && !is_allowed(before, name); });
+  if (!after.is_list()) return before.is_list() || !is_within(before.denied_kfuncs, after.denied_kfuncs);
+  std::set<std::string> allowed = allowed_kfuncs(after);
+  if (before.is_list()) return !is_within(allowed, allowed_kfuncs(before));
+  return std::ranges::any_of(before.denied_kfuncs, [&](const std::string& name) { return allowed.contains(name); });
 }
 
 void compare(const HelperRule& before, const HelperRule& after, Changes& out) {

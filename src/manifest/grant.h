@@ -17,10 +17,10 @@ namespace bpfgate::manifest {
 using HelperSet = std::bitset<kMaxHelpers>;
 
 // What programs may call in the kernel: what is allowed, less what is denied. Without a rule: everything. Kfuncs are
-// those of the kernel itself, by the function's name; whether the kernel has it is not known here.
+// those of the kernel itself, by kfunc_name(); whether the kernel has one is not known here.
 struct HelperRule {
-  bool read_only = false;    // what read_only_helpers() and read_only_kfuncs() have is allowed
-  bool only_listed = false;  // what `allowed` and `allowed_kfuncs` have is; there may be none
+  bool read_only = false;    // what read_only_helpers() and read_only_kfuncs() have is allowed, beside
+  bool only_listed = false;  // what `allowed` and `allowed_kfuncs` have, which may be nothing; without the class
   HelperSet allowed = {};
   std::set<std::string> allowed_kfuncs = {};
   HelperSet denied = {};

@@ -57,4 +57,17 @@ bool allows_everything(const Grant& grant) {
          grant.when.is_none() && !grant.signed_by;
 }
 
+HelperSet allowed_helpers(const HelperRule& rule) {
+  HelperSet allowed = rule.is_list() ? rule.allowed : HelperSet().set();
+  if (rule.read_only) allowed |= read_only_helpers();
+  return allowed & ~rule.denied;
+}
+
+std::set<std::string> allowed_kfuncs(const HelperRule& rule) {
+  std::set<std::string> allowed = rule.allowed_kfuncs;
+  if (rule.read_only) allowed.insert(read_only_kfuncs().begin(), read_only_kfuncs().end());
+  for (const std::string& name : rule.denied_kfuncs) allowed.erase(name);
+  return allowed;
+}
+
 }  // namespace bpfgate::manifest

@@ -70,7 +70,8 @@ Result<> take_kfunc(const Place& element, std::set<std::string>& list) {
   if (!is_function_name(name))
     return element.fail(in_quotes(name) + " is no function's name",
                         "write it as the kernel does: bpf_dynptr_slice_rdwr");
-  if (!list.insert(name).second) return element.fail("the kfunc " + in_quotes(name) + " is listed twice", "remove one");
+  if (!list.insert(kfunc_name(name)).second)
+    return element.fail("the kfunc " + in_quotes(name) + " is listed twice", "remove one");
   return {};
 }
 
@@ -85,25 +86,31 @@ Result<> take_calls(const Place& place, CallKeys keys, HelperSet& helpers, std::
                   [&](const Place& element) { return take_kfunc(element, kfuncs); });
 }
 
-Result<HelperRule> parse_helpers(const Place& grant) {
+Result<HelperRule> parse_helper_lists(const Place& place) {
   HelperRule rule;
-  auto place = grant.optional_member("helpers");
-  if (!place) return rule;
-  if (place->is_string()) {
-    constexpr std::array<std::string_view, 2> words = {"any", "read-only"};
-    TRY_ASSIGN(size_t word, place->word("rule for helpers", words));
-    rule.read_only = word == 1;
-    return rule;
-  }
-  TRY(place->check_object(keys::helpers));
-  if (auto kind = place->optional_member("class")) {
+  TRY(place.check_object(keys::helpers));
+  if (auto kind = place.optional_member("class")) {
     constexpr std::array<std::string_view, 1> words = {"read-only"};
     TRY(kind->word("class of helpers", words));
     rule.read_only = true;
   }
-  rule.only_listed = place->optional_member("allow") || place->optional_member("allow_kfuncs");
-  TRY(take_calls(*place, {"allow", "allow_kfuncs"}, rule.allowed, rule.allowed_kfuncs));
-  TRY(take_calls(*place, {"deny", "deny_kfuncs"}, rule.denied, rule.denied_kfuncs));
+  bool lists = place.optional_member("allow") || place.optional_member("allow_kfuncs");
+  rule.only_listed = lists && !rule.read_only;
+  TRY(take_calls(place, {"allow", "allow_kfuncs"}, rule.allowed, rule.allowed_kfuncs));
+  TRY(take_calls(place, {"deny", "deny_kfuncs"}, rule.denied, rule.denied_kfuncs));
+  // As "any" it would let programs go unseen; whoever writes it may mean the contrary.
+  if (rule.is_any()) return place.fail("denies nothing", "write \"any\" for that; \"allow\": [] allows nothing");
+  return rule;
+}
+
+Result<HelperRule> parse_helpers(const Place& grant) {
+  HelperRule rule;
+  auto place = grant.optional_member("helpers");
+  if (!place) return rule;
+  if (!place->is_string()) return parse_helper_lists(*place);
+  constexpr std::array<std::string_view, 2> words = {"any", "read-only"};
+  TRY_ASSIGN(size_t word, place->word("rule for helpers", words));
+  rule.read_only = word == 1;
   return rule;
 }
 

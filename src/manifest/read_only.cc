@@ -75,17 +75,4 @@ const std::set<std::string>& read_only_kfuncs() {
   return set;
 }
 
-HelperSet allowed_helpers(const HelperRule& rule) {
-  HelperSet allowed = rule.is_list() ? rule.allowed : HelperSet().set();
-  if (rule.read_only) allowed |= read_only_helpers();
-  return allowed & ~rule.denied;
-}
-
-std::set<std::string> allowed_kfuncs(const HelperRule& rule) {
-  std::set<std::string> allowed = rule.allowed_kfuncs;
-  if (rule.read_only) allowed.insert(read_only_kfuncs().begin(), read_only_kfuncs().end());
-  for (const std::string& name : rule.denied_kfuncs) allowed.erase(name);
-  return allowed;
-}
-
 }  // namespace bpfgate::manifest

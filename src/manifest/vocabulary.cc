@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "manifest/manifest.h"
 #include "manifest/text.h"
 
 namespace bpfgate::manifest {
@@ -55,9 +56,15 @@ Result<unsigned> number_of(const Vocabulary& vocabulary, std::string_view name) 
 }
 
 bool is_function_name(std::string_view text) {
-  bool starts_well = !text.empty() && (text[0] < '0' || text[0] > '9');
+  bool starts_well = !text.empty() && text.size() <= kMaxNameBytes && (text[0] < '0' || text[0] > '9');
   return starts_well && text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
                             std::string_view::npos;
+}
+
+std::string kfunc_name(std::string_view text) {
+  constexpr std::string_view suffix = "_impl";
+  if (text.size() > suffix.size() && text.ends_with(suffix)) text.remove_suffix(suffix.size());
+  return std::string(text);
 }
 
 std::string name_of(const Vocabulary& vocabulary, unsigned number) {

@@ -40,7 +40,9 @@ inline bool contains(NumberSet set, unsigned number) { return number < 64 && (se
 
 // An unknown name is ErrorKind::Invalid, and the remedy names the closest.
 Result<unsigned> number_of(const Vocabulary& vocabulary, std::string_view name);
-bool is_function_name(std::string_view text);                        // as C has it, and kernels name their kfuncs
+bool is_function_name(std::string_view text);  // as C has it, and kernels name their kfuncs; 1 to kMaxNameBytes
+// The kernel calls some kfuncs by two names, of which one ends in _impl (since 7.0). Here they are one, by the other.
+std::string kfunc_name(std::string_view text);
 std::string name_of(const Vocabulary& vocabulary, unsigned number);  // "map type 77" where it has no name here
 std::vector<std::string> names_in(NumberSet set, const Vocabulary& vocabulary);  // in the order of their numbers
 

@@ -110,6 +110,8 @@ WRONG = [
     ("a map type that there is not", ["grants", "tracing", "map_types"], ["hashes"]),
     ("an attach type that there is not", ["grants", "tracing", "attach_types"], ["fentry"]),
     ("a helper with its prefix", ["grants", "tracing", "helpers", "deny"], ["bpf_probe_read_user"]),
+    ("no rule for helpers", ["grants", "tracing", "helpers"], {}),
+    ("a rule for helpers that denies nothing", ["grants", "tracing", "helpers"], {"deny": [], "deny_kfuncs": []}),
     ("no list of helpers", ["grants", "tracing", "helpers", "allow"], "any"),
     ("a helper that is allowed twice", ["grants", "tracing", "helpers", "allow"], ["redirect", "redirect"]),
     ("another class of helpers", ["grants", "tracing", "helpers", "class"], "write-only"),

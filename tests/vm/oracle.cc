@@ -125,13 +125,14 @@ json random_helpers(Dice& dice) {
   if (dice.one_in(3)) rule["class"] = "read-only";
   for (unsigned helper : helpers)
     if (dice.one_in(3)) rule["deny"].push_back(manifest::name_of(manifest::kHelpers, helper));
-  rule["deny_kfuncs"] = some(dice, kfuncs);
-  if (dice.one_in(2)) return rule;
-  rule["allow"] = json::array();
-  for (unsigned helper : helpers)
-    if (dice.one_in(2)) rule["allow"].push_back(manifest::name_of(manifest::kHelpers, helper));
-  if (dice.one_in(2)) rule["allow_kfuncs"] = some(dice, kfuncs);
-  return rule;
+  maybe_some(dice, rule, "deny_kfuncs", kfuncs);
+  if (dice.one_in(3)) rule["allow_kfuncs"] = some(dice, kfuncs);
+  if (dice.one_in(3)) {
+    rule["allow"] = json::array();
+    for (unsigned helper : helpers)
+      if (dice.one_in(2)) rule["allow"].push_back(manifest::name_of(manifest::kHelpers, helper));
+  }
+  return rule.empty() ? json("any") : rule;
 }
 
 json random_grant(Dice& dice) {

@@ -94,6 +94,19 @@ TEST_CASE("a list of what is allowed allows nothing else") {
   for (const Call& call : {looks, writes, calls}) CHECK(answer(none, call) != Answer::Granted);
 }
 
+TEST_CASE("both names of a kfunc are one") {
+  for (const char* called : {"bpf_obj_new", "bpf_obj_new_impl"}) {
+    Call call = load(BPF_PROG_TYPE_TRACING);
+    call.kfuncs = {called};
+    for (const char* named : {"bpf_obj_new", "bpf_obj_new_impl"}) {
+      CHECK(answer({{"helpers", {{"allow_kfuncs", {named}}}}}, call) == Answer::Granted);
+      CHECK(answer({{"helpers", {{"deny_kfuncs", {named}}}}}, call) == Answer::KfuncNotGranted);
+      CHECK(answer({{"helpers", {{"allow_kfuncs", {"bpf_obj_new"}}, {"deny_kfuncs", {named}}}}}, call) ==
+            Answer::KfuncNotGranted);
+    }
+  }
+}
+
 TEST_CASE("kfuncs are denied by name or by class, and those of modules by any rule") {
   Call call = load(BPF_PROG_TYPE_TRACING);
   call.kfuncs = {"bpf_task_from_pid"};

@@ -117,6 +117,11 @@ may "the class and one more: that one, and one of the class" prog_load program_t
 may "the class and one more: a kfunc of the class" prog_load program_type=kprobe kfunc=bpf_task_from_pid
 may_not "the class and one more: another" prog_load program_type=kprobe helper=override_return
 
+under '"commands": "any", "helpers": {"deny_kfuncs": ["bpf_obj_drop"]}'
+may_not "a kfunc that is denied by its other name" prog_load program_type=kprobe kfunc=bpf_obj_drop_impl
+under '"commands": "any", "helpers": {"allow_kfuncs": ["bpf_obj_drop"]}'
+may "a kfunc that is allowed by its other name" prog_load program_type=kprobe kfunc=bpf_obj_drop_impl
+
 under '"commands": "any", "attach_to": {"functions": ["vfs_*"], "tracepoints": ["sched_switch"], "lsm_hooks": ["file_open"]}'
 may "a function that is matched" prog_load program_type=tracing attach_type=trace_fentry function=vfs_read
 may "a tracepoint that is listed" prog_load program_type=tracing attach_type=trace_raw_tp tracepoint=sched_switch
@@ -174,7 +179,7 @@ all_at() {
   echo "[${list%, }]"
 }
 under "\"commands\": $(all_at commands), \"program_types\": $(all_at program_types), \"map_types\": $(all_at map_types),
-  \"attach_types\": $(all_at attach_types), 
+  \"attach_types\": $(all_at attach_types),
   \"helpers\": {\"deny_kfuncs\": $(all_at helpers/deny_kfuncs), \"allow_kfuncs\": $(all_at helpers/allow_kfuncs)},
   \"attach_to\": {\"functions\": $(all_at attach_to/functions), \"tracepoints\": $(all_at attach_to/tracepoints),
     \"lsm_hooks\": $(all_at attach_to/lsm_hooks)}"

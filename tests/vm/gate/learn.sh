@@ -25,6 +25,8 @@ note_events() {
   rounds=$((rounds + 1))
   bpfgate events --json >"$record.$rounds" || fail "bpfgate events"
 }
+often=()
+for _ in $(seq 40); do often+=(kfunc=bpf_task_release); done
 workload() { # WHEN
   expect_status 0 "$1: bpftool lists programs" ./bpftool prog list
   note_events
@@ -34,6 +36,8 @@ workload() { # WHEN
   note_events
   expect_status 0 "$1: a map" ./oracle call map_create map_type=hash
   expect_status 0 "$1: a program that looks" ./oracle call prog_load program_type=kprobe helper=probe_read_kernel
+  # More calls than an event has room for functions.
+  expect_status 0 "$1: a program that calls a function often" ./oracle call prog_load program_type=kprobe "${often[@]}"
   expect_status 0 "$1: a program for a hook" ./oracle call prog_load program_type=lsm attach_type=lsm_mac hook=file_open
   expect_status 0 "$1: an attachment" ./oracle call link_create attach_type=xdp
   note_events
@@ -63,7 +67,7 @@ holds "each program is listed by its digest" \
   'sorted(d["note"].split("/")[-1] for d in o[0]["digests"]) == ["bpftool", "bpftrace", "oracle"]' draft.json
 holds "a grant has what was seen, and nothing else" 'o[0]["grants"]["oracle"] == {
   "commands": ["map_create", "prog_load", "link_create"], "program_types": ["kprobe", "lsm"], "map_types": ["hash"],
-  "attach_types": ["lsm_mac", "xdp"], "helpers": {"allow": ["probe_read_kernel"]}}' draft.json
+  "attach_types": ["lsm_mac", "xdp"], "helpers": {"allow": ["probe_read_kernel"], "allow_kfuncs": ["bpf_task_release"]}}' draft.json
 [ "$(bpfgate digest oracle | cut -d' ' -f1)" = "$(fsverity measure oracle | cut -d' ' -f1)" ] || fail "oracle is sealed otherwise"
 grep -q "$(fsverity measure oracle | cut -d' ' -f1)" draft.json && pass "the digest is the kernel's" || fail "another digest"
 

@@ -116,7 +116,8 @@ poll = select.epoll()
 fcntl.flock(poll, fcntl.LOCK_EX)
 print("locked", flush=True)
 time.sleep(600)' >locked & locker=$!
-for _ in $(seq 100); do grep -q locked locked && break; sleep 0.1; done
+for _ in $(seq 300); do grep -q locked locked && break; sleep 0.1; done
+grep -q locked locked || die "nobody locks an anonymous inode"
 expect_status 1 "sealed: an order by the signer whom others had put in is refused" \
   bpfgate gate update --manifest strangers-next.json
 expect_output '"sealed": true' "status says so" bpfgate gate status --json

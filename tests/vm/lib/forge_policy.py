@@ -32,8 +32,8 @@ def read(listed):
 
 
 def write(listed, index, value):
-    words = [f"{byte:02x}" for byte in struct.pack("<I", index)], [f"{byte:02x}" for byte in value]
-    bpftool("update", "id", str(listed["id"]), "key", "hex", *words[0], "value", "hex", *words[1])
+    key, data = ([f"{byte:02x}" for byte in octets] for octets in (struct.pack("<I", index), value))
+    bpftool("update", "id", str(listed["id"]), "key", "hex", *key, "value", "hex", *data)
 
 
 def copy_bank(name, bank, change):

@@ -89,7 +89,10 @@ static __always_inline __u32 immediate_of(__u64 instruction)
 	return instruction >> 32;
 }
 
-/* What is called often is noted once, or nobody could tell what a program with many calls may be granted. */
+/*
+ * What is called often is noted once, or nobody could tell what a program with many calls may be granted. Id 0 is a
+ * function that the kernel lacks (add_kfunc_call()): the verifier refuses it wherever it can be reached.
+ */
 static __noinline int note_kernel_function(struct gate_usage *usage, __u32 id)
 {
 	__u32 i;

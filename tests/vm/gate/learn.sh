@@ -8,6 +8,7 @@ cd "$work" || exit 2
 make_key loaders
 make_key libraries
 use_signed_bpfgate
+explain_each_status
 for program in bpftool bpftrace oracle; do signed_copy "$(command -v $program)" $program; done
 cp "$(command -v oracle)" unsealed
 # The loaders' signer is not in it: all that is known of the programs is what the draft will say.
@@ -23,7 +24,7 @@ rounds=0 record=audit
 # The events of each program in a file of their own: the kernel keeps about 900 until they are read.
 note_events() {
   rounds=$((rounds + 1))
-  bpfgate events --json >"$record.$rounds" || fail "bpfgate events"
+  events --json >"$record.$rounds" || fail "bpfgate events"
 }
 often=()
 for _ in $(seq 40); do often+=(kfunc=bpf_task_release); done
@@ -49,7 +50,7 @@ sys.exit(0 if eval(sys.argv[1]) else 1)' "${@:2}"; then pass "$1"; else fail "$1
 }
 
 load_gate base.json
-bpfgate events >/dev/null
+events >/dev/null
 workload audit
 expect_status 0 "audit: a program that is not sealed" ./unsealed call map_create map_type=hash
 note_events
@@ -74,7 +75,7 @@ grep -q "$(fsverity measure oracle | cut -d' ' -f1)" draft.json && pass "the dig
 # --- The same under it.
 sed 's/"mode": "audit"/"mode": "enforce"/' draft.json >enforce.json
 update_gate enforce.json
-bpfgate events >/dev/null
+events >/dev/null
 rounds=0 record=enforce
 workload enforce
 # The gate's own objects stay out of reach, and bpftool meets them in every list.
@@ -94,7 +95,7 @@ expect_status 1 "a command that was not recorded is refused" ./oracle call btf_l
 expect_status 1 "what is not sealed is refused" ./unsealed call map_create map_type=hash
 
 # --- What was refused can be added, and nothing is left to learn from what was not.
-bpfgate events --json >more.json
+events --json >more.json
 bpfgate learn --events more.json --manifest enforce.json -o next.json >learned 2>remarks || fail "bpfgate learn: $(cat remarks)"
 cat learned remarks
 holds "more is added to what the base grants" \

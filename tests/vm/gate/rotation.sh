@@ -12,6 +12,7 @@ for key in old new libraries; do make_key $key; done
 openssl req -x509 -nodes -newkey rsa:2048 -keyout "$keys/twin.key" -out "$keys/twin.pem" -days 30 -subj /CN=old -set_serial \
   "0x$(openssl x509 -in "$keys/old.pem" -noout -serial | cut -d= -f2)" 2>"$work/openssl.log" || die "twin: $(cat "$work/openssl.log")"
 use_signed_bpfgate
+explain_each_status
 signed_copy "$witness" loader old
 cp "$witness" forgotten
 echo forgotten >>forgotten

@@ -9,6 +9,7 @@ cd "$work" || exit 2
 make_key libraries
 make_key strangers
 use_signed_bpfgate
+explain_each_status
 mkdir -p "$keys/many"
 many-signers "$keys/many" 998 || die "many-signers"
 sign_libraries_of "$witness"

@@ -9,6 +9,7 @@ cd "$work" || exit 2
 make_key loaders
 make_key libraries
 use_signed_bpfgate
+explain_each_status
 signed_copy "$witness" loader
 cp "$witness" unsigned
 ulimit -u unlimited

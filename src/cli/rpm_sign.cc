@@ -52,29 +52,35 @@ Result<> check_globs(const std::string& path, const std::vector<std::string>& gl
   return {};
 }
 
+Failure refused(const sign::LintFinding& found) {
+  if (found.kind == sign::LintKind::Script)
+    return fail(ErrorKind::Refused, "this is " + found.reason,
+                "sign a compiled loader; signing the interpreter would trust every script on the host");
+  return fail(ErrorKind::Refused, "this is " + found.reason + ": as a loader, whatever it runs would have its grant",
+              "leave it out with --files, sign it with --role library, or insist with --allow-interpreter");
+}
+
 // The name is judged as well as the content; below the package's name nothing on this host is meant by it.
-Result<> check_lint(const std::string& package, const rpm::File& file, int fd) {
+Result<> check_lint(const std::string& package, const rpm::File& file, int fd, bool allow_interpreter) {
   for (const std::string& name : file.names) {
     TRY_ASSIGN(std::optional<sign::LintFinding> found, sign::lint(fd, package + name));
-    if (!found) continue;
-    return fail(ErrorKind::Refused, "this is " + found->reason + ": as a loader, whatever it runs would have its grant",
-                "leave it out with --files, sign it with --role library, or insist with --allow-interpreter");
+    if (!found || (allow_interpreter && found->kind != sign::LintKind::Script)) continue;
+    return refused(*found);
   }
   return {};
 }
 
 rpm::Choice choice_of(const std::string& package, const RpmSignOptions& options) {
-  const bool is_lint_due = options.role == "loader" && !options.allow_interpreter;
   auto may_be = [&options](const rpm::File& file) {
     if (options.globs.empty()) return may_be_program(file);
     return std::ranges::any_of(options.globs, [&](const std::string& glob) { return matches(glob, file); });
   };
-  auto is = [&options, package, is_lint_due](const rpm::File& file, int fd) -> Result<bool> {
+  auto is = [&options, package](const rpm::File& file, int fd) -> Result<bool> {
     if (options.globs.empty()) {
       TRY_ASSIGN(std::optional<std::string> use, sign::bpf_use(fd));
       if (!use) return false;
     }
-    if (is_lint_due) TRY(check_lint(package, file, fd));
+    if (options.role == "loader") TRY(check_lint(package, file, fd, options.allow_interpreter));
     return true;
   };
   return {may_be, is};

@@ -108,8 +108,7 @@ TEST_CASE_METHOD(Fixture, "without signatures the package is the one that was bu
   sign({named({}), fsverity::Algorithm::Sha256, true});
   CHECK(bytes().size() == built.size());
   CHECK(header_and_payload() == before);
-  CHECK(bench.run("rpm -qp --qf '%{VERITYSIGNATUREALGO} [%{VERITYSIGNATURES}]' demo.rpm 2>/dev/null") ==
-        "(none) ");
+  CHECK(bench.run("rpm -qp --qf '%{VERITYSIGNATUREALGO} [%{VERITYSIGNATURES}]' demo.rpm 2>/dev/null") == "(none) ");
 }
 
 TEST_CASE_METHOD(Fixture, "one algorithm for all files of a package") {

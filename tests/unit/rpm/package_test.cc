@@ -119,3 +119,23 @@ TEST_CASE_METHOD(Fixture, "content that is not the one in the header is refused"
   CHECK(done.error().kind == ErrorKind::Invalid);
   CHECK(done.error().message.find("/usr/bin/first") != std::string::npos);
 }
+
+TEST_CASE_METHOD(Fixture, "damage of any kind is an error or makes no difference") {
+  const Bytes good = read_file(bench.package(), 1 << 20).value();
+  auto look = [&](const Bytes& content) {
+    REQUIRE(write_file_atomically(bench / "bad.rpm", content));
+    Result<rpm::Package> package = rpm::Package::open(bench / "bad.rpm");
+    if (package)
+      (void)package->unpack([](const rpm::File&) { return true; }, [](size_t, int) -> Result<> { return {}; });
+  };
+  for (size_t size = 0; size < good.size(); size += 113) look(Bytes(good.begin(), good.begin() + size));
+  unsigned state = 1;  // the same damage in each run
+  for (int round = 0; round < 500; ++round) {
+    Bytes damaged = good;
+    for (int i = 0; i < 4; ++i) {
+      state = state * 1103515245 + 12345;
+      damaged[96 + (state >> 8) % (good.size() - 96)] = static_cast<uint8_t>(state >> 24);
+    }
+    look(damaged);
+  }
+}

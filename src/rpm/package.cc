@@ -24,8 +24,8 @@ constexpr std::array<uint8_t, 4> lead_magic = {0xed, 0xab, 0xee, 0xdb};
 // More than librpm takes for a header.
 constexpr off_t max_header = off_t{512} << 20;
 
-std::string said(std::string text) {
-  std::string more = take_messages();
+std::string said(const std::string& text) {
+  const std::string more = take_messages();
   return more.empty() ? text : text + ": " + more;
 }
 
@@ -143,6 +143,7 @@ struct Package::State {
   std::filesystem::path path;
   UniqueFd fd;
   mode_t mode = 0;
+  off_t size = 0;
   HeaderHandle signatures;
   HeaderHandle header;
   off_t header_start = 0;
@@ -165,6 +166,7 @@ Result<> Package::State::read_headers() {
   if (::fstat(fd.get(), &status) != 0) return fail_errno("fstat");
   if (!S_ISREG(status.st_mode)) return fail(ErrorKind::Failed, "not a regular file");
   mode = status.st_mode & 07777;
+  size = status.st_size;
   TRY(check_lead(fd.get()));
   TRY(move_to(fd.get(), lead_size));
   TRY_ASSIGN(signatures, read_header(fd.get(), "signature header"));
@@ -231,7 +233,10 @@ Result<> Package::State::write(const Bytes& signature_header) const {
   auto write_package = [&](int to) -> Result<> {
     TRY(write_all(to, lead, path.string()));
     TRY(write_all(to, signature_header, path.string()));
-    return copy_rest(fd.get(), header_start, to, path.string());
+    TRY(copy_rest(fd.get(), header_start, to, path.string()));
+    TRY_ASSIGN(off_t written, position_of(to));
+    if (written == static_cast<off_t>(lead.size() + signature_header.size()) + size - header_start) return {};
+    return fail(ErrorKind::Failed, "somebody has changed it while it was copied");
   };
   return replace_file_atomically(path, write_package, mode);
 }

@@ -50,11 +50,13 @@ Result<HeaderHandle> copy_without_signatures(Header header) {
 Result<> put_signatures(Header header, const std::vector<std::optional<Bytes>>& entries,
                         fsverity::Algorithm algorithm) {
   std::vector<std::string> texts;
+  texts.reserve(entries.size());
   for (const std::optional<Bytes>& entry : entries) {
     TRY_ASSIGN(std::string text, encode(entry));
     texts.push_back(std::move(text));
   }
   std::vector<const char*> strings;
+  strings.reserve(texts.size());
   for (const std::string& text : texts) strings.push_back(text.c_str());
   const auto number = static_cast<uint32_t>(algorithm);
   if (librpm().headerPutStringArray(header, RPMTAG_VERITYSIGNATURES, strings.data(),

@@ -33,6 +33,7 @@ constexpr std::array marks = {
 const std::vector<std::string>& texts() {
   static const std::vector<std::string> made = [] {
     std::vector<std::string> list;
+    list.reserve(marks.size());
     for (const Mark& mark : marks) list.emplace_back(mark.text);
     return list;
   }();

@@ -2,6 +2,7 @@
 #include "base/io.h"
 
 #include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -10,16 +11,6 @@
 
 namespace bpfgate {
 namespace {
-
-Result<> write_all(int fd, ByteView content, const std::string& name) {
-  while (!content.empty()) {
-    ssize_t count = ::write(fd, content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno("write " + name);
-    content = content.subspan(static_cast<size_t>(count));
-  }
-  return {};
-}
 
 Result<> sync_directory(const std::filesystem::path& directory) {
   TRY_ASSIGN(UniqueFd fd, open_file(directory, O_RDONLY | O_DIRECTORY));
@@ -100,13 +91,38 @@ Result<std::string> read_first_line(const std::filesystem::path& path) {
   return fail(ErrorKind::Invalid, path.string() + ": the first line is too long");
 }
 
+Result<> write_all(int fd, ByteView content, const std::string& name) {
+  while (!content.empty()) {
+    ssize_t count = ::write(fd, content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("write " + name);
+    content = content.subspan(static_cast<size_t>(count));
+  }
+  return {};
+}
+
+Result<> copy_rest(int from, off_t offset, int to, const std::string& name) {
+  constexpr size_t piece = size_t{1} << 30;
+  for (;;) {
+    ssize_t count = ::sendfile(to, from, &offset, piece);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("copy to " + name);
+    if (count == 0) return {};
+  }
+}
+
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode) {
+  return replace_file_atomically(path, [&](int fd) { return write_all(fd, content, path.string()); }, mode);
+}
+
+Result<> replace_file_atomically(const std::filesystem::path& path, const std::function<Result<>(int fd)>& write,
+                                 mode_t mode) {
   TRY(check_replaceable(path));
   std::string temporary = (directory_of(path) / ("." + path.filename().string() + ".XXXXXX")).string();
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd) return fail_errno("create a temporary beside " + path.string());
   auto finish = [&]() -> Result<> {
-    TRY(write_all(fd.get(), content, temporary));
+    TRY(write(fd.get()));
     if (::fchmod(fd.get(), mode) != 0) return fail_errno("chmod " + temporary);
     if (::fsync(fd.get()) != 0) return fail_errno("fsync " + temporary);
     if (::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("rename to " + path.string());

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,14 @@ Result<std::string> read_first_line(const std::filesystem::path& path);
 // crash `path` holds either the old or the new content. What is there and no regular file, a symbolic link to one
 // included, is ErrorKind::Invalid: the rename would take its place.
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode = 0644);
+// The same for content that is too large to hold in memory: `write` gets the temporary, open for writing.
+Result<> replace_file_atomically(const std::filesystem::path& path, const std::function<Result<>(int fd)>& write,
+                                 mode_t mode);
+
+// All of it, at the descriptor's position; `name` is what errors call it.
+Result<> write_all(int fd, ByteView content, const std::string& name);
+// What `from` has from `offset` to its end, to the position of `to`. Neither leaves the kernel.
+Result<> copy_rest(int from, off_t offset, int to, const std::string& name);
 
 // Makes the directory, and those above it that are missing, with mode 0755, and waits until each is on the disk.
 Result<> make_directories(const std::filesystem::path& path);

@@ -43,6 +43,7 @@ void setup_status(CLI::App& app, int& status);
 void setup_events(CLI::App& app, int& status);
 void setup_explain(CLI::App& app, int& status);
 void setup_learn(CLI::App& app, int& status);
+void setup_rpm(CLI::App& app, int& status);
 void setup_completion(CLI::App& app, int& status);
 
 }  // namespace bpfgate::cli

@@ -22,6 +22,7 @@ constexpr Command commands[] = {
     {"explain", "say why a file or a process may do what", setup_explain},
     {"events", "show what the gate refused", setup_events},
     {"learn", "draft a manifest from what the gate refused", setup_learn},
+    {"rpm", "sign and inspect the files in rpm packages", setup_rpm},
     {"completion", "print a shell's completion script", setup_completion},
 };
 

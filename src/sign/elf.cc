@@ -87,6 +87,7 @@ void read_dynamic(::Elf* handle, const std::vector<GElf_Phdr>& headers, Elf& elf
     if (entry.d_tag == DT_RPATH) elf.rpath = string_at(strings, entry.d_un.d_val);
     if (entry.d_tag == DT_RUNPATH) elf.runpath = string_at(strings, entry.d_un.d_val);
   }
+  elf.is_program |= (value_of(entries, DT_FLAGS_1) & DF_1_PIE) != 0;
   elf.ignores_default_directories = (value_of(entries, DT_FLAGS_1) & DF_1_NODEFLIB) != 0;
 }
 
@@ -108,6 +109,8 @@ Result<std::optional<Elf>> read_elf(int fd) {
   std::vector<GElf_Phdr> headers = program_headers(handle.get());
   if (const GElf_Phdr* interpreter = find_header(headers, PT_INTERP))
     elf.interpreter = chunk_text(handle.get(), interpreter->p_offset, interpreter->p_filesz).c_str();
+  // Position-independent programs have the type of libraries; those with an interpreter are told by that.
+  elf.is_program = header.e_type == ET_EXEC || (header.e_type == ET_DYN && !elf.interpreter.empty());
   read_dynamic(handle.get(), headers, elf);
   return elf;
 }

@@ -17,6 +17,7 @@ struct Elf {
   uint16_t machine = 0;
   std::string interpreter;  // PT_INTERP; empty in static programs, libraries and dynamic linkers
   bool is_dynamic = false;  // has a dynamic section
+  bool is_program = false;  // can be executed: not a library, an object or a module
   std::string soname;
   std::vector<std::string> needed;  // in the file's order, which is the order of loading
   std::string rpath;

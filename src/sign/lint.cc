@@ -7,12 +7,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <string_view>
 #include <vector>
 
-#include "base/bytes.h"
 #include "sign/elf.h"
+#include "sign/search.h"
 
 namespace bpfgate::sign {
 namespace {
@@ -69,30 +68,18 @@ constexpr std::array clue_table = {
     Clue{"\0Q~EMU_LD_PREFIX\0"sv, LintKind::Interpreter, "qemu-user"sv},
 };
 
-struct Needle {
-  std::string text;
-  const Clue* clue;
-};
-
-std::vector<Needle> make_needles() {
-  std::vector<Needle> needles;
-  for (const Clue& clue : clue_table) {
-    std::string text(clue.text);
-    std::erase(text, '~');
-    needles.push_back({std::move(text), &clue});
-  }
-  return needles;
-}
-
-const std::vector<Needle>& needles() {
-  static const std::vector<Needle> made = make_needles();
+// In the order of the table.
+const std::vector<std::string>& clue_texts() {
+  static const std::vector<std::string> made = [] {
+    std::vector<std::string> texts;
+    for (const Clue& clue : clue_table) {
+      texts.emplace_back(clue.text);
+      std::erase(texts.back(), '~');
+    }
+    return texts;
+  }();
   return made;
 }
-
-constexpr size_t longest_clue =
-    std::max_element(clue_table.begin(), clue_table.end(), [](const Clue& left, const Clue& right) {
-      return left.text.size() < right.text.size();
-    })->text.size();
 
 std::string_view without_version(std::string_view name) {
   size_t end = name.find_last_not_of("0123456789.-_");
@@ -126,27 +113,11 @@ std::optional<LintFinding> judge_elf(const Elf& elf) {
   return std::nullopt;
 }
 
-const Clue* find_clue(ByteView content) {
-  for (const Needle& needle : needles()) {
-    if (::memmem(content.data(), content.size(), needle.text.data(), needle.text.size()) != nullptr) return needle.clue;
-  }
-  return nullptr;
-}
-
-// By pread in pieces that overlap, so that a file which shrinks meanwhile only ends early.
 Result<std::optional<LintFinding>> judge_content(int fd) {
-  constexpr size_t piece = 1 << 20;
-  Bytes buffer(piece + longest_clue);
-  off_t offset = 0;
-  for (;;) {
-    ssize_t count = ::pread(fd, buffer.data(), buffer.size(), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno("read");
-    if (const Clue* clue = find_clue(ByteView(buffer).first(static_cast<size_t>(count))))
-      return finding(clue->kind, "it has the marks of " + std::string(clue->what));
-    if (static_cast<size_t>(count) < buffer.size()) return std::nullopt;
-    offset += piece;
-  }
+  TRY_ASSIGN(std::optional<size_t> found, find_any(fd, clue_texts()));
+  if (!found) return std::nullopt;
+  const Clue& clue = clue_table[*found];
+  return finding(clue.kind, "it has the marks of " + std::string(clue.what));
 }
 
 // A hard link's other names can't be listed, but an interpreter's are known.

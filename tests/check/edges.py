@@ -17,7 +17,7 @@ LEVELS = [
     {"crypto", "keyring", "fsverity", "manifest"},
     {"ima", "volume"},
     {"evidence"},
-    {"sign", "gate"},
+    {"sign", "gate", "rpm"},
     {"learn"},
     {"cli", "service"},
 ]
@@ -31,6 +31,8 @@ OWNERS = [
     (re.compile(r"openssl/"), {"crypto"}),
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
     (re.compile(r"nlohmann/"), {"manifest", "cli", "service"}),
+    # The room and librpm's headers have the same name; those of librpm are called rpm-something, but for two.
+    (re.compile(r"rpm/(argv|header|rpm\w+)\.h$"), {"rpm"}),
     (re.compile(r"CLI/"), {"cli"}),
     (re.compile(r"systemd/"), {"learn", "service"}),
     (re.compile(r"microhttpd\.h$"), {"service"}),
@@ -119,11 +121,16 @@ def self_test(table):
         ("gate/x.cc", "#include <nlohmann/json.hpp>"),
         ("manifest/x.cc", "#include <CLI/CLI.hpp>"),
         ("gate/x.cc", "#include <microhttpd.h>"),
+        ("cli/x.cc", "#include <rpm/rpmlib.h>"),
+        ("cli/x.cc", "#include <rpm/header.h>"),
+        ("rpm/x.cc", '#include "sign/elf.h"'),
         ("attic/x.cc", ""),
     ]
     accepted = [
         ("gate/x.cc", '#include <linux/bpf.h>\n#include <bpf/bpf.h>\n#include "gate_abi.h"\n#include "base/io.h"'),
         ("cli/x.cc", '#include "gate/gate.h"\n#include <CLI/CLI.hpp>\n#include <nlohmann/json.hpp>'),
+        ("rpm/x.cc", '#include <rpm/header.h>\n#include "rpm/package.h"'),
+        ("cli/x.cc", '#include "rpm/package.h"'),
         ("manifest/x.cc", '#include "manifest/keys.h"\n#include <string>'),
     ]
     failures = []

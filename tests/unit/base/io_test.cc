@@ -110,6 +110,26 @@ TEST_CASE("an atomic write that fails leaves the old content and no temporary") 
   CHECK_FALSE(write_file_atomically(directory.path() / "missing" / "f", as_bytes("new")));
 }
 
+TEST_CASE("what is too large for memory is written piece by piece, and as atomically") {
+  test::TemporaryDirectory directory;
+  fs::path path = directory.file("f", "0123456789");
+  auto write = [&](int to) -> Result<> {
+    TRY(write_all(to, as_bytes("new "), path.string()));
+    UniqueFd from = open_file(path, O_RDONLY).value();
+    return copy_rest(from.get(), 7, to, path.string());
+  };
+  REQUIRE(replace_file_atomically(path, write, 0600));
+  CHECK(read_text_file(path, 100).value() == "new 789");
+  CHECK(mode_of(path) == 0600);
+  auto write_half = [&](int to) -> Result<> {
+    TRY(write_all(to, as_bytes("half"), path.string()));
+    return fail(ErrorKind::Refused, "no more");
+  };
+  CHECK_FALSE(replace_file_atomically(path, write_half, 0600));
+  CHECK(read_text_file(path, 100).value() == "new 789");
+  CHECK(entry_count(directory.path()) == 1);
+}
+
 TEST_CASE("an atomic write replaces no device, pipe or link") {
   test::TemporaryDirectory directory;
   fs::path file = directory.file("f", "old");

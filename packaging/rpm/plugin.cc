@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+// A plugin for rpm: puts the signatures that a package carries for its files on the files as they are installed, and
+// seals those. Everything it says goes through rpm's log.
+//
+//   init              options, certificates; OpenSSL. The host's files are out of reach later, in a chroot
+//   psm_pre           the signatures of the package
+//   fsm_file_prepare  checks a file and sets its xattr; the only place from where the package can be refused
+//   fsm_file_post     seals it
+//   psm_post          what could not be sealed
+//
+// rpm is C: no exception leaves a hook.
+#include <rpm/header.h>
+#include <rpm/rpmbase64.h>
+#include <rpm/rpmlog.h>
+#include <rpm/rpmtag.h>
+#include <rpm/rpmtd.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <sstream>
+
+#include "delivery.h"
+#include "plugin_api.h"
+
+namespace bpfgate::rpm_plugin {
+namespace {
+
+struct Plugin {
+  Delivery delivery;
+  std::string mistake;  // in the options; refuses every transaction
+  size_t failures = 0;
+};
+
+void log(rpmlogLvl level, const std::string& text) { rpmlog(level, "bpfgate: %s\n", text.c_str()); }
+
+Plugin& plugin_of(rpmPlugin plugin) { return *static_cast<Plugin*>(rpmPluginGetData(plugin)); }
+
+// Whatever is thrown in a hook is memory that ran out: the hook fails.
+template <class Hook>
+rpmRC guarded(Hook hook) noexcept {
+  try {
+    return hook();
+  } catch (const std::exception& error) {
+    rpmlog(RPMLOG_ERR, "bpfgate: %s\n", error.what());
+    return RPMRC_FAIL;
+  }
+}
+
+Result<std::vector<std::string>> files_at(const std::string& place) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(place, error)) return std::vector<std::string>{place};
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(place, error)) {
+    const std::string extension = entry.path().extension();
+    if (extension == ".pem" || extension == ".der") files.push_back(entry.path());
+  }
+  if (error) return fail(ErrorKind::Failed, place + ": " + error.message());
+  if (files.empty()) return fail(ErrorKind::Invalid, place + ": no certificate in it, no *.pem or *.der");
+  std::ranges::sort(files);
+  return files;
+}
+
+// "cert=FILE cert=DIRECTORY": what follows the plugin's path in its macro.
+Result<std::vector<crypto::Certificate>> load_certificates(const std::string& options) {
+  std::vector<crypto::Certificate> certificates;
+  std::istringstream words(options);
+  for (std::string word; words >> word;) {
+    if (!word.starts_with("cert="))
+      return fail(ErrorKind::Invalid, "unknown option " + printable(word), "use cert=FILE");
+    TRY_ASSIGN(std::vector<std::string> files, files_at(word.substr(5)));
+    for (const std::string& file : files) {
+      TRY_ASSIGN(crypto::Certificate certificate, crypto::Certificate::load(file));
+      certificates.push_back(std::move(certificate));
+    }
+  }
+  return certificates;
+}
+
+rpmRC init(rpmPlugin plugin, rpmts) {
+  return guarded([&] {
+    const char* options = rpmPluginOpts(plugin);
+    Result<std::vector<crypto::Certificate>> loaded = load_certificates(options != nullptr ? options : "");
+    auto state = std::make_unique<Plugin>(
+        Plugin{Delivery(loaded ? std::move(*loaded) : std::vector<crypto::Certificate>(), {}), {}, 0});
+    if (!loaded) state->mistake = loaded.error().message;
+    // OpenSSL reads its configuration at its first use, which is to be here.
+    (void)crypto::sha256({});
+    rpmPluginSetData(plugin, state.release());
+    return RPMRC_OK;
+  });
+}
+
+void cleanup(rpmPlugin plugin) {
+  std::unique_ptr<Plugin> state(static_cast<Plugin*>(rpmPluginGetData(plugin)));
+  rpmPluginSetData(plugin, nullptr);
+}
+
+// Not in init(): where that fails rpm refuses the package at hand and has set up its plugins, so that the next one is
+// installed without this one (rpmtsSetupTransactionPlugins() in lib/transaction.c).
+rpmRC tsm_pre(rpmPlugin plugin, rpmts) {
+  const Plugin& state = plugin_of(plugin);
+  if (state.mistake.empty()) return RPMRC_OK;
+  log(RPMLOG_ERR, "%__transaction_bpfgate: " + state.mistake);
+  return RPMRC_FAIL;
+}
+
+rpmRC tsm_post(rpmPlugin plugin, rpmts, int) {
+  return guarded([&] {
+    size_t failures = std::exchange(plugin_of(plugin).failures, 0);
+    if (failures > 0)
+      log(RPMLOG_WARNING,
+          "signed files that are not sealed: " + std::to_string(failures) + "; a gate takes none of them for a loader");
+    return RPMRC_OK;
+  });
+}
+
+struct HeaderFree {
+  void operator()(headerToken_s* header) const { headerFree(header); }
+};
+using HeaderHandle = std::unique_ptr<headerToken_s, HeaderFree>;
+
+struct MemoryFree {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+// What is no base64 stays as it is: it is no signature either, and is refused as that.
+Bytes decode(const std::string& text) {
+  void* decoded = nullptr;
+  size_t size = 0;
+  if (text.empty()) return {};
+  if (rpmBase64Decode(text.c_str(), &decoded, &size) != 0) return {text.begin(), text.end()};
+  std::unique_ptr<void, MemoryFree> owned(decoded);
+  const auto* bytes = static_cast<const uint8_t*>(decoded);
+  return {bytes, bytes + size};
+}
+
+// Not rpmfiVSignature(), which fills every signature up to the length of the longest with zeros.
+Signatures signatures_of(Header header) {
+  Signatures found;
+  rpmtd_s tag = {};
+  if (headerGet(header, RPMTAG_VERITYSIGNATURES, &tag, HEADERGET_MINMEM) != 1) return found;
+  while (const char* text = rpmtdNextString(&tag)) found.entries.push_back(decode(text));
+  rpmtdFreeData(&tag);
+  found.algorithm = static_cast<fsverity::Algorithm>(headerGetNumber(header, RPMTAG_VERITYSIGNATUREALGO));
+  return found;
+}
+
+rpmRC psm_pre(rpmPlugin plugin, rpmte element) {
+  return guarded([&] {
+    Signatures signatures;
+    if (rpmteType(element) == TR_ADDED) {
+      HeaderHandle header(rpmteHeader(element));
+      if (header) signatures = signatures_of(header.get());
+    }
+    plugin_of(plugin).delivery.begin(std::move(signatures));
+    return RPMRC_OK;
+  });
+}
+
+rpmRC psm_post(rpmPlugin plugin, rpmte element, int result) {
+  return guarded([&] {
+    Plugin& state = plugin_of(plugin);
+    for (const std::string& failure : state.delivery.finish(result == 0)) {
+      log(RPMLOG_WARNING, std::string(rpmteNEVRA(element)) + ": " + failure);
+      ++state.failures;
+    }
+    return RPMRC_OK;
+  });
+}
+
+rpmRC fsm_file_prepare(rpmPlugin plugin, rpmfi file, int fd, const char* path, const char* destination, mode_t mode,
+                       rpmFsmOp) {
+  // No file: a directory that no package owns.
+  if (file == nullptr || path == nullptr || !S_ISREG(mode)) return RPMRC_OK;
+  return guarded([&] {
+    const std::string name = destination != nullptr ? destination : path;
+    Result<> done = plugin_of(plugin).delivery.prepare(static_cast<size_t>(rpmfiFX(file)), fd, path, name);
+    if (done) return RPMRC_OK;
+    log(RPMLOG_ERR, "refused: " + printable(name) + ": " + done.error().message);
+    return RPMRC_FAIL;
+  });
+}
+
+rpmRC fsm_file_post(rpmPlugin plugin, rpmfi, const char* path, mode_t mode, rpmFsmOp, int result) {
+  // 4.18 has no path for a directory that no package owns.
+  if (path == nullptr || result != 0 || !S_ISREG(mode)) return RPMRC_OK;
+  return guarded([&] {
+    plugin_of(plugin).delivery.commit(path);
+    return RPMRC_OK;
+  });
+}
+
+}  // namespace
+}  // namespace bpfgate::rpm_plugin
+
+extern "C" {
+
+// The one symbol that rpm looks for: NAME_hooks, in the order of the table.
+__attribute__((visibility("default"))) rpmPluginHooks_s bpfgate_hooks = {
+    bpfgate::rpm_plugin::init,
+    bpfgate::rpm_plugin::cleanup,
+    bpfgate::rpm_plugin::tsm_pre,
+    bpfgate::rpm_plugin::tsm_post,
+    bpfgate::rpm_plugin::psm_pre,
+    bpfgate::rpm_plugin::psm_post,
+    nullptr,  // scriptlet_pre
+    nullptr,  // scriptlet_fork_post
+    nullptr,  // scriptlet_post
+    nullptr,  // fsm_file_pre
+    bpfgate::rpm_plugin::fsm_file_post,
+    bpfgate::rpm_plugin::fsm_file_prepare,
+};
+}

@@ -17,7 +17,7 @@ LEVELS = [
     {"crypto", "keyring", "fsverity", "manifest"},
     {"ima", "volume"},
     {"evidence"},
-    {"sign", "gate"},
+    {"sign", "gate", "image"},
     {"learn"},
     {"cli", "service"},
 ]
@@ -30,6 +30,7 @@ OWNERS = [
     (re.compile(r"libdevmapper\.h$"), {"volume"}),
     (re.compile(r"openssl/"), {"crypto"}),
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
+    (re.compile(r"(ext2fs|et)/"), {"image"}),
     (re.compile(r"nlohmann/"), {"manifest", "cli", "service"}),
     (re.compile(r"CLI/"), {"cli"}),
     (re.compile(r"systemd/"), {"learn", "service"}),
@@ -119,6 +120,9 @@ def self_test(table):
         ("gate/x.cc", "#include <nlohmann/json.hpp>"),
         ("manifest/x.cc", "#include <CLI/CLI.hpp>"),
         ("gate/x.cc", "#include <microhttpd.h>"),
+        ("image/x.cc", '#include "sign/sign.h"'),
+        ("image/x.cc", "#include <libfsverity.h>"),
+        ("cli/x.cc", "#include <ext2fs/ext2fs.h>"),
         ("attic/x.cc", ""),
     ]
     accepted = [

@@ -12,29 +12,8 @@
 namespace bpfgate {
 namespace {
 
-Result<> sync_directory(const std::filesystem::path& directory) {
-  TRY_ASSIGN(UniqueFd fd, open_file(directory, O_RDONLY | O_DIRECTORY));
-  if (::fsync(fd.get()) != 0) return fail_errno("fsync " + directory.string());
-  return {};
-}
-
 std::filesystem::path directory_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-}
-
-// rename(2) takes the place of whatever has the name: as root `-o /dev/null` would leave the host without one. What a
-// link points to is not what the rename replaces, so it is refused too, rather than turned into a file.
-Result<> check_replaceable(const std::filesystem::path& path) {
-  struct stat status = {};
-  if (::lstat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT) return {};
-    return fail_errno(path.string());
-  }
-  if (S_ISREG(status.st_mode)) return {};
-  return fail(
-      ErrorKind::Invalid,
-      path.string() + (S_ISLNK(status.st_mode) ? " is no regular file, but a symbolic link" : " is no regular file"),
-      "it would be replaced, not written to: name a file, or one that does not exist yet");
 }
 
 Failure xattr_failure(const char* verb, const char* name) {
@@ -89,6 +68,27 @@ Result<std::string> read_first_line(const std::filesystem::path& path) {
     if (count == 0 || end != std::string::npos) return text.substr(0, end);
   }
   return fail(ErrorKind::Invalid, path.string() + ": the first line is too long");
+}
+
+// rename(2) takes the place of whatever has the name: as root `-o /dev/null` would leave the host without one. What a
+// link points to is not what the rename replaces, so it is refused too, rather than turned into a file.
+Result<> check_replaceable(const std::filesystem::path& path) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return {};
+    return fail_errno(path.string());
+  }
+  if (S_ISREG(status.st_mode)) return {};
+  return fail(
+      ErrorKind::Invalid,
+      path.string() + (S_ISLNK(status.st_mode) ? " is no regular file, but a symbolic link" : " is no regular file"),
+      "it would be replaced, not written to: name a file, or one that does not exist yet");
+}
+
+Result<> sync_directory(const std::filesystem::path& directory) {
+  TRY_ASSIGN(UniqueFd fd, open_file(directory, O_RDONLY | O_DIRECTORY));
+  if (::fsync(fd.get()) != 0) return fail_errno("fsync " + directory.string());
+  return {};
 }
 
 Result<> write_all(int fd, ByteView content, const std::string& name) {

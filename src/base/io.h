@@ -26,9 +26,15 @@ Result<std::string> read_text_file(const std::filesystem::path& path, size_t lim
 // ErrorKind::Invalid.
 Result<std::string> read_first_line(const std::filesystem::path& path);
 
+// For whoever is about to rename a file over `path`: what is there and no regular file, a symbolic link to one
+// included, is ErrorKind::Invalid, because the rename would take its place.
+Result<> check_replaceable(const std::filesystem::path& path);
+
+// Waits until the entries of the directory are on the disk.
+Result<> sync_directory(const std::filesystem::path& directory);
+
 // Writes to a temporary in the same directory, fsyncs it, renames it over `path` and fsyncs the directory: after a
-// crash `path` holds either the old or the new content. What is there and no regular file, a symbolic link to one
-// included, is ErrorKind::Invalid: the rename would take its place.
+// crash `path` holds either the old or the new content. What check_replaceable() refuses is refused.
 Result<> write_file_atomically(const std::filesystem::path& path, ByteView content, mode_t mode = 0644);
 // The same for content that is too large to hold in memory: `write` gets the temporary, open for writing.
 Result<> replace_file_atomically(const std::filesystem::path& path, const std::function<Result<>(int fd)>& write,

@@ -110,11 +110,15 @@ struct CloseOnExit {
 
 }  // namespace
 
-void add_batch_options(CLI::App& app, BatchOptions& options) {
-  app.add_option("files", options.files, "files to work on")->type_name("FILE");
+void add_list_options(CLI::App& app, BatchOptions& options) {
   app.add_option("--files-from", options.files_from, "read more file names from FILE, one a line; - is standard input")
       ->type_name("FILE");
   app.add_flag("-0,--null", options.separated_by_nul, "the names in --files-from are separated by NUL");
+}
+
+void add_batch_options(CLI::App& app, BatchOptions& options) {
+  app.add_option("files", options.files, "files to work on")->type_name("FILE");
+  add_list_options(app, options);
   app.add_option("-j,--jobs", options.jobs, "files to work on at once (default: one per CPU)")
       ->type_name("N")
       ->check(CLI::Range(1U, max_jobs));

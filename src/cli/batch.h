@@ -19,7 +19,9 @@ struct BatchOptions {
   unsigned jobs = 0;  // 0: one per CPU
 };
 
-// Declares FILE..., --files-from, -0/--null and -j/--jobs.
+// Declares --files-from and -0/--null.
+void add_list_options(CLI::App& app, BatchOptions& options);
+// Declares FILE..., these and -j/--jobs.
 void add_batch_options(CLI::App& app, BatchOptions& options);
 
 // The files of the command line, then those of --files-from. None at all is ErrorKind::Usage.

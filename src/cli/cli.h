@@ -36,6 +36,7 @@ void setup_detach(CLI::App& app, int& status);
 void setup_seal(CLI::App& app, int& status);
 void setup_verify(CLI::App& app, int& status);
 void setup_inspect(CLI::App& app, int& status);
+void setup_image(CLI::App& app, int& status);
 void setup_manifest(CLI::App& app, int& status);
 void setup_gate(CLI::App& app, int& status);
 void setup_doctor(CLI::App& app, int& status);

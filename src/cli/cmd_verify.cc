@@ -15,7 +15,6 @@ namespace {
 
 using evidence::Conclusion;
 using evidence::DigestKind;
-using evidence::Reason;
 using evidence::Verdict;
 
 struct VerifyOptions {
@@ -65,13 +64,6 @@ Result<Finding> examine_file(const std::string& file, const Question& question) 
   Result<Finding> finding = examine(fd.get(), question);
   if (!finding) return Failure(std::move(finding).error().within(file));
   return finding;
-}
-
-std::string reason_text(const Conclusion& conclusion) {
-  std::string text(name_of(conclusion.reason));
-  if (conclusion.reason == Reason::Signature || conclusion.reason == Reason::ImaSignature)
-    text += "-by-" + conclusion.rule;
-  return text;
 }
 
 void print_line(const std::string& file, const Conclusion& conclusion) {

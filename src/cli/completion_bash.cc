@@ -39,7 +39,7 @@ _bpfgate_offer() {
 }
 
 _bpfgate() {
-  local word=${COMP_WORDS[COMP_CWORD]} command=bpfgate subcommands options operand limit value='' ended='' operands=0 i
+  local word=${COMP_WORDS[COMP_CWORD]} command=bpfgate subcommands options first others limit value='' ended='' operands=0 i
   COMPREPLY=()
   _bpfgate_command bpfgate
   for ((i = 1; i < COMP_CWORD; ++i)); do
@@ -52,8 +52,10 @@ _bpfgate() {
     _bpfgate_offer "words:$options" "$word"
   elif [ -n "$subcommands" ]; then
     _bpfgate_offer "words:$subcommands" "$word"
+  elif [ "$operands" = 0 ]; then
+    _bpfgate_offer "$first" "$word"
   elif [ "$operands" -lt "$limit" ]; then
-    _bpfgate_offer "$operand" "$word"
+    _bpfgate_offer "$others" "$word"
   fi
 }
 
@@ -83,13 +85,17 @@ std::string case_of(const CompletionCommand& command) {
   std::vector<std::string> options;
   for (const CompletionOption& option : command.options)
     options.insert(options.end(), option.names.begin(), option.names.end());
-  // One kind of operand is all that a command has so far.
-  CompletionOperand operand;
-  if (!command.operands.empty()) operand = command.operands.back();
-  const char* limit = operand.repeats ? "1000000" : command.operands.empty() ? "0" : "1";
+  // One kind for the first operand and one for all others is what commands have so far.
+  CompletionOperand first;
+  CompletionOperand others;
+  if (!command.operands.empty()) {
+    first = command.operands.front();
+    others = command.operands.back();
+  }
+  const std::string limit = others.repeats ? "1000000" : std::to_string(command.operands.size());
   return "    " + shell_quoted(command.path) + ") subcommands=" + shell_quoted(joined(subcommands, " ")) +
-         " options=" + shell_quoted(joined(options, " ")) + " operand=" + shell_quoted(text_of(operand.value)) +
-         " limit=" + limit + " ;;\n";
+         " options=" + shell_quoted(joined(options, " ")) + " first=" + shell_quoted(text_of(first.value)) +
+         " others=" + shell_quoted(text_of(others.value)) + " limit=" + limit + " ;;\n";
 }
 
 std::string value_cases_of(const CompletionCommand& command) {

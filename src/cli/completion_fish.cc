@@ -40,7 +40,7 @@ complete -c bpfgate -f
 
 std::string fish_quoted(std::string_view text) { return shell_quoted(escaped(text, "")); }
 
-std::string rule_at(const CompletionCommand& command, const char* limit = "") {
+std::string rule_at(const CompletionCommand& command, const std::string& limit = "") {
   return "complete -c bpfgate -n " + fish_quoted("__bpfgate_at " + fish_quoted(command.path) + limit);
 }
 
@@ -73,8 +73,11 @@ std::string rules_of(const CompletionCommand& command) {
   for (const CompletionCommand& child : command.commands)
     rules += rule_at(command) + " -a " + fish_quoted(child.name) + " -d " + fish_quoted(child.summary) + "\n";
   for (const CompletionOption& option : command.options) rules += rule_of(command, option);
-  for (const CompletionOperand& operand : command.operands)
-    rules += rule_at(command, operand.repeats ? "" : " 1") + value_of(operand.value, false) + "\n";
+  size_t number = 0;
+  for (const CompletionOperand& operand : command.operands) {
+    const std::string limit = " " + std::to_string(++number);
+    rules += rule_at(command, operand.repeats ? "" : limit) + value_of(operand.value, false) + "\n";
+  }
   return rules;
 }
 

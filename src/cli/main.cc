@@ -15,6 +15,7 @@ constexpr Command commands[] = {
     {"seal", "make files immutable with fs-verity", setup_seal},
     {"verify", "say whether the gate would accept files", setup_verify},
     {"inspect", "show the evidence a file carries", setup_inspect},
+    {"image", "seal and check files in an ext4 image that is not mounted", setup_image},
     {"manifest", "check and sign manifests", setup_manifest},
     {"gate", "load, update and unload the gate in the kernel", setup_gate},
     {"status", "say what is loaded, and what this kernel can prove", setup_status},

@@ -24,7 +24,15 @@ Result<> add_signers(const std::vector<std::string>& paths, Role role, LoadedTru
 
 }  // namespace
 
-void add_trust_options(CLI::App& app, TrustOptions& options) {
+std::string reason_text(const evidence::Conclusion& conclusion) {
+  using evidence::Reason;
+  std::string text(name_of(conclusion.reason));
+  if (conclusion.reason == Reason::Signature || conclusion.reason == Reason::ImaSignature)
+    text += "-by-" + conclusion.rule;
+  return text;
+}
+
+void add_signer_options(CLI::App& app, TrustOptions& options) {
   app.add_option("--cert", options.certificates, "a signer's certificate (PEM or DER file, or pkcs11: URI)")
       ->type_name("CERT")
       ->allow_extra_args(false);
@@ -34,6 +42,10 @@ void add_trust_options(CLI::App& app, TrustOptions& options) {
   app.add_option("--library-cert", options.library_certificates, "certificate of a signer of libraries")
       ->type_name("CERT")
       ->allow_extra_args(false);
+}
+
+void add_trust_options(CLI::App& app, TrustOptions& options) {
+  add_signer_options(app, options);
   app.add_option("--signature", options.signature, "look at this detached signature instead of the file's own")
       ->type_name("FILE");
 }

@@ -21,7 +21,9 @@ struct TrustOptions {
   std::string signature;        // a detached signature, instead of the file's own; empty: none
 };
 
-// Declares --cert, --library-cert, --role and --signature.
+// Declares --cert, --library-cert and --role.
+void add_signer_options(CLI::App& app, TrustOptions& options);
+// Declares these and --signature.
 void add_trust_options(CLI::App& app, TrustOptions& options);
 
 // Owns the certificates that `trust` points to; moving it keeps them where they are.
@@ -36,5 +38,8 @@ Result<LoadedTrust> load_trust(const TrustOptions& options);
 // The detached signature; nullopt when none was named. It can belong to one file only, so with any other `file_count`
 // it is ErrorKind::Usage.
 Result<std::optional<sign::Sidecar>> load_signature(const TrustOptions& options, size_t file_count);
+
+// "signature-by-loaders.pem", "not-sealed": why a file is accepted or not, in one word.
+std::string reason_text(const evidence::Conclusion& conclusion);
 
 }  // namespace bpfgate::cli

@@ -36,13 +36,6 @@ Result<Sidecar> parse_readable(ByteView content) {
   return sidecar;
 }
 
-Result<Sidecar> read_sidecar(const std::filesystem::path& path) {
-  TRY_ASSIGN(Bytes content, read_file(path, max_sidecar_size));
-  Result<Sidecar> sidecar = parse_readable(content);
-  if (!sidecar) return Failure(std::move(sidecar).error().within(path.string()));
-  return sidecar;
-}
-
 // The digests of an open file that a signature of this kind could be of.
 Result<std::vector<evidence::Digest>> candidates(int fd, evidence::DigestKind kind, const Attachment& attachment) {
   std::vector<evidence::Digest> digests;
@@ -128,6 +121,13 @@ Result<Sidecar> parse_sidecar(ByteView content) {
              evidence::digest_kind_named(text.substr(kind_line.size(), end - kind_line.size())));
   ByteView signature = content.subspan(end + 1);
   return Sidecar{kind, Bytes(signature.begin(), signature.end())};
+}
+
+Result<Sidecar> read_sidecar(const std::filesystem::path& path) {
+  TRY_ASSIGN(Bytes content, read_file(path, max_sidecar_size));
+  Result<Sidecar> sidecar = parse_readable(content);
+  if (!sidecar) return Failure(std::move(sidecar).error().within(path.string()));
+  return sidecar;
 }
 
 Result<> check_counts(evidence::DigestKind kind, bool is_sealed) {

@@ -11,18 +11,6 @@
 namespace bpfgate::sign {
 namespace {
 
-Result<> check_lint(int fd, const std::filesystem::path& file, const Request& request) {
-  if (request.role != evidence::Role::Loader) return {};
-  TRY_ASSIGN(std::optional<LintFinding> found, lint(fd, file));
-  if (!found) return {};
-  if (found->kind == LintKind::Script)
-    return fail(ErrorKind::Refused, "this is " + found->reason,
-                "sign a compiled loader; signing the interpreter would trust every script on the host");
-  if (request.allow_interpreter) return {};
-  return fail(ErrorKind::Refused, "this is " + found->reason + ": as a loader, whatever it runs would have its grant",
-              "sign it as a library with --role library, or insist with --allow-interpreter");
-}
-
 Result<> check_same_seal(int fd, const fsverity::Digest& measured, const fsverity::Parameters& parameters) {
   TRY_ASSIGN(fsverity::Digest computed, fsverity::compute(fd, parameters));
   if (computed == measured) return {};
@@ -33,7 +21,7 @@ Result<> check_same_seal(int fd, const fsverity::Digest& measured, const fsverit
 
 Result<Signed> sign_open_file(int fd, const std::filesystem::path& file, const crypto::Signer& signer,
                               const Request& request) {
-  TRY(check_lint(fd, file, request));
+  if (request.role == evidence::Role::Loader) TRY(check_may_be_loader(fd, file, request.allow_interpreter));
   TRY_ASSIGN(Signed result, digest_to_sign(fd, request.basis));
   const evidence::DigestKind kind = result.digest.kind;
   if (!request.sidecar) TRY(check_counts(kind, result.was_sealed));
@@ -48,6 +36,17 @@ Result<Signed> sign_open_file(int fd, const std::filesystem::path& file, const c
 }
 
 }  // namespace
+
+Result<> check_may_be_loader(int fd, const std::filesystem::path& file, bool allow_interpreter) {
+  TRY_ASSIGN(std::optional<LintFinding> found, lint(fd, file));
+  if (!found) return {};
+  if (found->kind == LintKind::Script)
+    return fail(ErrorKind::Refused, "this is " + found->reason,
+                "sign a compiled loader; signing the interpreter would trust every script on the host");
+  if (allow_interpreter) return {};
+  return fail(ErrorKind::Refused, "this is " + found->reason + ": as a loader, whatever it runs would have its grant",
+              "sign it as a library with --role library, or insist with --allow-interpreter");
+}
 
 Result<UniqueFd> open_regular(const std::filesystem::path& file) {
   TRY_ASSIGN(UniqueFd fd, open_file(file, O_RDONLY | O_NONBLOCK | O_NOCTTY));

@@ -42,6 +42,9 @@ struct Signed {
 // file, where it would not count and could replace one that does. mtime stays.
 Result<Signed> sign_file(const std::filesystem::path& file, const crypto::Signer& signer, const Request& request);
 
+// Whether lint() lets an open file be a loader; if not, ErrorKind::Refused. `file` is the name it goes by.
+Result<> check_may_be_loader(int fd, const std::filesystem::path& file, bool allow_interpreter);
+
 // The digest a signature of this file must be over: what the kernel measures or, when it is not sealed, what
 // `basis.parameters` give; or IMA's.
 Result<Signed> digest_to_sign(int fd, const Basis& basis);
@@ -60,6 +63,8 @@ struct Sidecar {
 Bytes sidecar_content(const Sidecar& sidecar);
 // A line that names another kind is ErrorKind::Invalid; the signature is not looked at.
 Result<Sidecar> parse_sidecar(ByteView content);
+// The same from its file, and only what the kernel and the gate would read; errors begin with the file's name.
+Result<Sidecar> read_sidecar(const std::filesystem::path& path);
 
 // Puts the sidecar's signature on the file. Nothing is done unless it is well-formed, small enough for the gate and,
 // where a certificate is given, its valid signature of this file (ErrorKind::Refused); of an IMA digest with whatever

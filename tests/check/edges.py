@@ -17,7 +17,7 @@ LEVELS = [
     {"crypto", "keyring", "fsverity", "manifest"},
     {"ima", "volume"},
     {"evidence"},
-    {"sign", "gate", "rpm"},
+    {"sign", "gate", "image", "rpm"},
     {"learn"},
     {"cli", "service"},
 ]
@@ -30,6 +30,7 @@ OWNERS = [
     (re.compile(r"libdevmapper\.h$"), {"volume"}),
     (re.compile(r"openssl/"), {"crypto"}),
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
+    (re.compile(r"(ext2fs|et)/"), {"image"}),
     (re.compile(r"nlohmann/"), {"manifest", "cli", "service"}),
     # The room and librpm's headers have the same name; those of librpm are called rpm-something, but for two.
     (re.compile(r"rpm/(argv|header|rpm\w+)\.h$"), {"rpm"}),
@@ -124,6 +125,9 @@ def self_test(table):
         ("cli/x.cc", "#include <rpm/rpmlib.h>"),
         ("cli/x.cc", "#include <rpm/header.h>"),
         ("rpm/x.cc", '#include "sign/elf.h"'),
+        ("image/x.cc", '#include "sign/sign.h"'),
+        ("image/x.cc", "#include <libfsverity.h>"),
+        ("cli/x.cc", "#include <ext2fs/ext2fs.h>"),
         ("attic/x.cc", ""),
     ]
     accepted = [

@@ -21,6 +21,11 @@ offers() {
 for shell in bash zsh fish; do
   offers "$shell" 'bpfgate gate l' load
   offers "$shell" 'bpfgate gate _' load update seal status unload
+  offers "$shell" 'bpfgate image _' seal check
+  offers "$shell" 'bpfgate image seal _' '<files>'
+  offers "$shell" 'bpfgate image seal one _'
+  offers "$shell" 'bpfgate manifest diff one _' '<files>'
+  offers "$shell" 'bpfgate manifest diff one two _'
   offers "$shell" 'bpfgate se' seal
   offers "$shell" 'bpfgate sign --rep' --reproducible
   offers "$shell" 'bpfgate manifest sign --ke' --key

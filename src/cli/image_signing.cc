@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#include "cli/image_signing.h"
+
+#include <map>
+
+#include "cli/sidecars.h"
+#include "crypto/crypto.h"
+#include "evidence/evidence.h"
+#include "sign/sign.h"
+
+namespace bpfgate::cli {
+namespace {
+
+using image::Candidate;
+
+Result<> check_usage(const ImageSigningOptions& options) {
+  if (!options.key.empty() && !options.signatures.empty())
+    return fail(ErrorKind::Usage, "--key makes signatures, --signatures has them", "give one of the two");
+  if (!options.key.empty() && options.certificate.empty())
+    return fail(ErrorKind::Usage, "--key needs the certificate that names it", "add --cert");
+  if (options.key.empty() && (options.reproducible || options.allow_interpreter || options.role != "loader"))
+    return fail(ErrorKind::Usage, "--role, --reproducible and --allow-interpreter are for signing", "add --key");
+  if (options.key.empty() && options.signatures.empty() && !options.certificate.empty())
+    return fail(ErrorKind::Usage, "--cert belongs to --key or to --signatures", "add one of them");
+  return {};
+}
+
+Result<std::optional<Bytes>> sign(const Candidate& candidate, const SigningKey& key,
+                                  const ImageSigningOptions& options) {
+  if (options.role == "loader") {
+    TRY_ASSIGN(UniqueFd content, candidate.content());
+    // Under its own name, but in no directory of this host, whose links say nothing about the image.
+    const std::filesystem::path name =
+        std::filesystem::path("/dev/null") / std::filesystem::path(candidate.path).filename();
+    TRY(sign::check_may_be_loader(content.get(), name, options.allow_interpreter));
+  }
+  const evidence::Digest digest(candidate.digest);
+  TRY_ASSIGN(Bytes signature,
+             key.signer.sign_detached(evidence::signed_message(digest), evidence::signature_hash(digest)));
+  return std::optional<Bytes>(std::move(signature));
+}
+
+Result<image::Signing> signing_by_key(const ImageSigningOptions& options) {
+  TRY_ASSIGN(SigningKey loaded, load_signing_key(options.key, options.certificate, options.pin));
+  if (options.reproducible && !loaded.signer.is_reproducible())
+    return fail(ErrorKind::Key,
+                "--reproducible: ECDSA signatures by " + loaded.certificate.subject() + " differ from run to run",
+                "use an RSA key");
+  auto key = std::make_shared<SigningKey>(std::move(loaded));
+  return image::Signing([key, options](const Candidate& candidate) { return sign(candidate, *key, options); });
+}
+
+// DIRECTORY/usr/bin/tool.bpfsig, as a tree that was signed has them, or else DIRECTORY/tool.bpfsig.
+std::filesystem::path sidecar_for(const std::string& path, const std::filesystem::path& directory) {
+  const std::filesystem::path inside = std::filesystem::path(path).relative_path().lexically_normal();
+  std::filesystem::path in_tree = sign::sidecar_of(directory / inside);
+  std::error_code ignored;
+  return std::filesystem::exists(in_tree, ignored) ? in_tree : sign::sidecar_of(inside, directory);
+}
+
+Result<> check_valid(const sign::Sidecar& sidecar, const std::string& name, const fsverity::Digest& digest,
+                     const crypto::Certificate& certificate) {
+  const Bytes message = evidence::signed_message(digest);
+  switch (crypto::check_detached(sidecar.signature, message, certificate)) {
+    case crypto::SignatureCheck::Valid:
+      return {};
+    case crypto::SignatureCheck::NotMine:
+      return fail(ErrorKind::Refused, name + " is not a signature by " + certificate.subject());
+    case crypto::SignatureCheck::Mismatch:
+      return fail(
+          ErrorKind::Refused,
+          name + " is by " + certificate.subject() + ", but not a signature of this file (" + to_string(digest) + ")",
+          "sign the file anew, with the --hash-alg, --block-size and --salt that it is sealed with");
+    case crypto::SignatureCheck::Malformed:
+      break;
+  }
+  return fail(ErrorKind::Invalid, name + ": not a signature that the kernel would read");
+}
+
+Result<std::optional<Bytes>> take(const Candidate& candidate, const std::filesystem::path& directory,
+                                  const crypto::Certificate* certificate) {
+  const std::filesystem::path file = sidecar_for(candidate.path, directory);
+  TRY_ASSIGN(sign::Sidecar sidecar, sign::read_sidecar(file));
+  if (sidecar.kind != evidence::DigestKind::FsVerity)
+    return fail(ErrorKind::Refused, file.string() + " is of an IMA digest, which does not count on a sealed file",
+                "sign it with --digest fsverity");
+  if (certificate != nullptr) TRY(check_valid(sidecar, file.string(), candidate.digest, *certificate));
+  return std::optional<Bytes>(std::move(sidecar.signature));
+}
+
+// The same directory entry for two files would sign one of them wrongly.
+Result<> check_they_differ(const std::vector<std::string>& paths, const std::filesystem::path& directory) {
+  std::map<std::filesystem::path, std::string> owners;
+  for (const std::string& path : paths) {
+    auto [owner, is_new] = owners.try_emplace(sidecar_for(path, directory), path);
+    if (!is_new && owner->second != path)
+      return fail(ErrorKind::Usage, owner->second + " and " + path + " would share " + owner->first.string(),
+                  "put their signatures into " + directory.string() + " under their whole paths");
+  }
+  return {};
+}
+
+Result<image::Signing> signing_from_directory(const ImageSigningOptions& options,
+                                              const std::vector<std::string>& paths) {
+  TRY(check_they_differ(paths, options.signatures));
+  std::shared_ptr<crypto::Certificate> certificate;
+  if (!options.certificate.empty()) {
+    TRY_ASSIGN(crypto::Certificate loaded, crypto::Certificate::load(options.certificate));
+    TRY(loaded.check_kernel_can_verify());
+    certificate = std::make_shared<crypto::Certificate>(std::move(loaded));
+  }
+  return image::Signing([certificate, directory = options.signatures](const Candidate& candidate) {
+    return take(candidate, directory, certificate.get());
+  });
+}
+
+}  // namespace
+
+void add_image_signing_options(CLI::App& app, ImageSigningOptions& options) {
+  app.add_option("--signatures", options.signatures, "attach the detached signatures in this directory")
+      ->type_name("DIR");
+  app.add_option("--key", options.key, "sign with this private key: a PEM file or a pkcs11: URI")->type_name("KEY");
+  app.add_option("--cert", options.certificate, "its certificate; with --signatures, what they must be by")
+      ->type_name("CERT");
+  app.add_option("--role", options.role, "what the files are signed as: loader (default) or library")
+      ->type_name("ROLE")
+      ->check(CLI::IsMember({"loader", "library"}));
+  add_pin_options(app, options.pin);
+  app.add_flag("--reproducible", options.reproducible, "refuse keys whose signatures differ from run to run");
+  app.add_flag("--allow-interpreter", options.allow_interpreter, "sign interpreters and dynamic linkers as loaders");
+}
+
+Result<image::Signing> image_signing_of(const ImageSigningOptions& options, const std::vector<std::string>& paths) {
+  TRY(check_usage(options));
+  if (!options.key.empty()) return signing_by_key(options);
+  if (!options.signatures.empty()) return signing_from_directory(options, paths);
+  return image::Signing{};
+}
+
+}  // namespace bpfgate::cli

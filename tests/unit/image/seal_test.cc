@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "image/image.h"
+#include "images.h"
+
+using namespace bpfgate;
+using namespace bpfgate::image;
+using test::ImageMaker;
+using test::is_clean;
+using test::read_all;
+
+namespace {
+
+constexpr size_t sizes[] = {0, 1, 4096, 4097, 65536, 65537, 3000000};
+
+std::vector<std::string> add_sizes(const ImageMaker& maker) {
+  std::vector<std::string> paths;
+  for (size_t size : sizes) {
+    paths.push_back("/usr/bin/" + std::to_string(size));
+    maker.add(paths.back(), test::pattern(size));
+  }
+  return paths;
+}
+
+// Seals all in an image of this kind, and compares with what the same files are outside of one.
+void check_kind(const ImageMaker& maker, const std::vector<std::string>& paths, const std::string& options,
+                const fsverity::Parameters& parameters) {
+  INFO(options);
+  const std::filesystem::path image = maker.make(options);
+  Result<Outcome> outcome = seal(image, {.paths = paths, .parameters = parameters});
+  REQUIRE(outcome.has_value());
+  REQUIRE(outcome->refused.empty());
+  REQUIRE(outcome->sealed.size() == paths.size());
+  for (const Sealed& file : outcome->sealed) {
+    CHECK(file.outcome == fsverity::SealOutcome::Sealed);
+    CHECK(file.digest == fsverity::compute(maker.root() / file.path.substr(1), parameters).value());
+  }
+  CHECK(is_clean(image));
+  Result<std::vector<Checked>> checked = check(image);
+  REQUIRE(checked.has_value());
+  REQUIRE(checked->size() == paths.size());
+  for (const Checked& file : *checked) CHECK(file.digest.has_value());
+}
+
+std::string message_of(const Result<Outcome>& outcome) {
+  if (!outcome) return outcome.error().message;
+  return outcome->refused.empty() ? "" : outcome->refused.front().error.message;
+}
+
+}  // namespace
+
+TEST_CASE("files are sealed as the kernel would seal them") {
+  ImageMaker maker;
+  const std::vector<std::string> paths = add_sizes(maker);
+  const fsverity::Parameters small{fsverity::Algorithm::Sha256, 1024, {}};
+  check_kind(maker, paths, "-b 4096", {});
+  check_kind(maker, paths, "-b 4096 -O ^has_journal,^metadata_csum", small);
+  check_kind(maker, paths, "-b 4096 -O ^64bit -I 1024", {fsverity::Algorithm::Sha512, 4096, {1, 2, 3}});
+  check_kind(maker, paths, "-b 1024 -O ^has_journal", small);
+  check_kind(maker, paths, "-b 2048 -O ^has_journal,^metadata_csum,^64bit", {fsverity::Algorithm::Sha256, 2048, {}});
+  check_kind(maker, paths, "-b 4096 -O ^has_journal,^flex_bg,meta_bg,^resize_inode,ea_inode", {});
+}
+
+TEST_CASE("two runs give the same bytes, and the second finds it done") {
+  ImageMaker maker;
+  const std::vector<std::string> paths = add_sizes(maker);
+  const std::filesystem::path image = maker.make("-b 4096");
+  const std::string before = read_all(image);
+  REQUIRE(seal(image, {.paths = paths, .output = maker.path("one")})->refused.empty());
+  CHECK((read_all(image) == before));
+  ::sleep(1);  // the superblock's times are in seconds
+  REQUIRE(seal(image, {.paths = paths, .output = maker.path("two")})->refused.empty());
+  const std::string sealed = read_all(maker.path("one"));
+  CHECK((sealed == read_all(maker.path("two"))));
+  Result<Outcome> again = seal(maker.path("one"), {.paths = paths});
+  REQUIRE(again.has_value());
+  REQUIRE(again->sealed.size() == paths.size());
+  for (const Sealed& file : again->sealed) CHECK(file.outcome == fsverity::SealOutcome::AlreadySealed);
+  CHECK((read_all(maker.path("one")) == sealed));
+}
+
+TEST_CASE("a sealed file keeps its times, and the image its mode") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", "content");
+  REQUIRE(test::run("touch -d 2001-02-03T04:05:06 '" + (maker.root() / "usr/bin/tool").string() + "'"));
+  const std::filesystem::path image = maker.make("-b 4096");
+  auto times = [&] {
+    REQUIRE(test::run("debugfs -R 'stat /usr/bin/tool' '" + image.string() + "' | grep time: >times"));
+    return read_all("times");
+  };
+  const std::string before = times();
+  REQUIRE(before.find("2001") != std::string::npos);
+  std::filesystem::permissions(image, std::filesystem::perms(0640));
+  REQUIRE(seal(image, {.paths = {"/usr/bin/tool"}})->refused.empty());
+  CHECK(times() == before);
+  CHECK(std::filesystem::status(image).permissions() == std::filesystem::perms(0640));
+}
+
+TEST_CASE("one file that cannot be sealed leaves the image as it was") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", "content");
+  std::filesystem::create_symlink("tool", maker.root() / "usr/bin/link");
+  const std::filesystem::path image = maker.make("-b 4096");
+  const std::string before = read_all(image);
+  Result<Outcome> outcome =
+      seal(image, {.paths = {"/usr/bin/tool", "/usr/bin/link", "usr", "/none", "/usr/bin/tool/x"}});
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->sealed.empty());
+  REQUIRE(outcome->refused.size() == 4);
+  CHECK(outcome->refused[0].error.message == image.string() + ": /usr/bin/link: is a symbolic link");
+  CHECK(outcome->refused[1].error.message == image.string() + ": usr: is a directory");
+  CHECK(outcome->refused[2].error.message == image.string() + ": /none: there is no such file in the image");
+  CHECK(outcome->refused[3].path == "/usr/bin/tool/x");
+  CHECK((read_all(image) == before));
+}
+
+TEST_CASE("links on the way are followed within the image") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", "content");
+  std::filesystem::create_symlink("/usr/bin", maker.root() / "bin");
+  Result<Outcome> outcome = seal(maker.make("-b 4096"), {.paths = {"/bin/tool"}});
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->sealed.size() == 1);
+}
+
+TEST_CASE("images that cannot be sealed are refused, and nothing is left beside them") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", test::pattern(50));
+  auto refused = [&](const std::string& options, const std::string& why, const Request& request) {
+    INFO(options);
+    const std::filesystem::path image = maker.make(options);
+    const std::string before = read_all(image);
+    Result<Outcome> outcome = seal(image, request);
+    INFO(message_of(outcome));
+    CHECK(message_of(outcome).find(why) != std::string::npos);
+    CHECK(message_of(outcome).starts_with(image.string() + ": "));
+    CHECK((read_all(image) == before));
+  };
+  const Request request{.paths = {"/usr/bin/tool"}};
+  refused("-b 4096 -O bigalloc", "allocates in clusters", request);
+  refused("-b 4096 -O quota", "keeps quotas", request);
+  refused("-b 4096 -O inline_data", "its content is in the inode", request);
+  refused("-b 4096 -O ^extent,^64bit", "has no extents", request);
+  refused("-b 1024", "smaller than the 4096 of the Merkle tree", request);
+  for (const auto& entry : std::filesystem::directory_iterator(maker.path("")))
+    CHECK_FALSE(entry.path().filename().string().starts_with('.'));
+}
+
+TEST_CASE("a full file system is an error that says so") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", test::pattern(2000000));
+  const std::filesystem::path image = maker.make("-b 4096 -O ^has_journal,^resize_inode -m 0 -N 16", "4M");
+  // Up to three blocks, too little for a tree and a descriptor.
+  REQUIRE(test::run(
+      "image='" + image.string() +
+      "'; free=$(dumpe2fs -h \"$image\" | sed -n 's/^Free blocks: *//p'); "
+      "seq 10000000 | head -c $(((free - 3) * 4096)) >filler; debugfs -w -R 'write filler filler' \"$image\"; "
+      "rm filler; e2fsck -fn \"$image\""));
+  const std::string before = read_all(image);
+  Result<Outcome> outcome = seal(image, {.paths = {"/usr/bin/tool"}});
+  CHECK(message_of(outcome).find("/usr/bin/tool: allocate 6 blocks: the file system in the image is full") !=
+        std::string::npos);
+  CHECK((read_all(image) == before));
+}
+
+TEST_CASE("what is no image is refused") {
+  ImageMaker maker;
+  maker.add("file", test::pattern(100000));
+  const Request request{.paths = {"/usr/bin/tool"}};
+  CHECK(message_of(seal(maker.root() / "file", request)).find("no ext4 file system") != std::string::npos);
+  CHECK(message_of(seal(maker.root(), request)).find("is no regular file") != std::string::npos);
+  CHECK_FALSE(seal(maker.path("none"), request).has_value());
+
+  const std::filesystem::path image = maker.make("-b 4096");
+  std::filesystem::create_symlink("image", maker.path("link"));
+  CHECK(message_of(seal(maker.path("link"), request)).find("symbolic link") != std::string::npos);
+  std::filesystem::resize_file(image, 1000000);
+  CHECK(message_of(seal(image, request)).find("has 1000000 bytes of a file system of 16777216") != std::string::npos);
+}
+
+TEST_CASE("an image that somebody else works on is refused") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", "content");
+  const std::filesystem::path image = maker.make("-b 4096");
+  std::string within;
+  const Request request{.paths = {"/usr/bin/tool"}, .signature = [&](const Candidate&) -> Result<std::optional<Bytes>> {
+                          within = message_of(seal(image, {.paths = {"/usr/bin/tool"}}));
+                          return std::nullopt;
+                        }};
+  CHECK(seal(image, request)->refused.empty());
+  CHECK(within.find("another program is working on it") != std::string::npos);
+}
+
+TEST_CASE("a seal with other parameters is an error") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", "content");
+  const std::filesystem::path image = maker.make("-b 4096");
+  REQUIRE(seal(image, {.paths = {"/usr/bin/tool"}})->refused.empty());
+  const std::string before = read_all(image);
+  const Request salted{.paths = {"/usr/bin/tool"}, .parameters = {fsverity::Algorithm::Sha256, 4096, {1}}};
+  CHECK(message_of(seal(image, salted)).find("sealed already as") != std::string::npos);
+  CHECK((read_all(image) == before));
+}
+
+TEST_CASE("signatures go with the seal, or nothing goes") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", test::pattern(5000));
+  const std::filesystem::path image = maker.make("-b 4096");
+  Bytes signature(400, 0x30);
+  const Request request{.paths = {"/usr/bin/tool"}, .signature = [&](const Candidate& file) {
+                          Result<UniqueFd> content = file.content();
+                          REQUIRE(content.has_value());
+                          CHECK(fsverity::compute(content->get(), {}).value() == file.digest);
+                          return Result<std::optional<Bytes>>(signature);
+                        }};
+  REQUIRE(seal(image, request)->sealed.front().is_signed);
+  CHECK(is_clean(image));
+  Result<std::vector<Checked>> checked = check(image);
+  REQUIRE(checked.has_value());
+  CHECK(checked->front().signature == signature);
+
+  const std::string before = read_all(image);
+  signature = Bytes(5000, 0x30);
+  CHECK(message_of(seal(image, request)).find("no room for user.bpf_prog_sig") != std::string::npos);
+  signature = Bytes(20000, 0x30);
+  CHECK(message_of(seal(image, request)).find("larger than the 16384 bytes") != std::string::npos);
+  CHECK((read_all(image) == before));
+}
+
+TEST_CASE("blocks behind the end and bytes behind it in the last one are no part of a sealed file") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", test::pattern(300000));
+  const std::filesystem::path image = maker.make("-b 4096");
+  // As a preallocation leaves it: 30 blocks of a file whose size is 5000 bytes, with something in them.
+  REQUIRE(test::run("debugfs -w -R 'set_inode_field /usr/bin/tool size 5000' '" + image.string() + "'"));
+  maker.add("usr/bin/tool", test::pattern(5000));
+  Result<Outcome> outcome = seal(image, {.paths = {"/usr/bin/tool"}});
+  REQUIRE(outcome.has_value());
+  REQUIRE(outcome->refused.empty());
+  CHECK(outcome->sealed.front().digest == fsverity::compute(maker.root() / "usr/bin/tool", {}).value());
+  CHECK(is_clean(image));
+  CHECK(check(image)->front().digest.has_value());
+}

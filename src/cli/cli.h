@@ -31,6 +31,7 @@ struct Command {
 
 void setup_digest(CLI::App& app, int& status);
 void setup_sign(CLI::App& app, int& status);
+void setup_apply(CLI::App& app, int& status);
 void setup_attach(CLI::App& app, int& status);
 void setup_detach(CLI::App& app, int& status);
 void setup_seal(CLI::App& app, int& status);
@@ -39,6 +40,7 @@ void setup_inspect(CLI::App& app, int& status);
 void setup_manifest(CLI::App& app, int& status);
 void setup_gate(CLI::App& app, int& status);
 void setup_doctor(CLI::App& app, int& status);
+void setup_store(CLI::App& app, int& status);
 void setup_status(CLI::App& app, int& status);
 void setup_events(CLI::App& app, int& status);
 void setup_explain(CLI::App& app, int& status);

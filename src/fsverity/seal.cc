@@ -138,19 +138,6 @@ Result<> restore_times(int fd, const struct stat& before) {
   return {};
 }
 
-Result<Sealing> seal_open_file(int fd, const Parameters& parameters) {
-  TRY(regular_file_size(fd));
-  TRY_ASSIGN(std::optional<Digest> existing, measure(fd));
-  if (existing) return compare_with_existing(fd, std::move(*existing), parameters);
-  struct stat before = {};
-  TRY_ASSIGN(int code, enable_patiently(fd, parameters, before));
-  if (code != 0 && code != EEXIST) return enable_failure(fd, code, parameters);
-  TRY_ASSIGN(Digest digest, measure_sealed(fd));
-  if (code == EEXIST) return compare_with_existing(fd, std::move(digest), parameters);
-  TRY(restore_times(fd, before));
-  return Sealing{SealOutcome::Sealed, std::move(digest)};
-}
-
 }  // namespace
 
 Result<std::optional<Digest>> measure(int fd) {
@@ -177,10 +164,23 @@ Result<bool> is_supported(int fd) {
   return fail_errno("measure fs-verity", code);
 }
 
-Result<Sealing> seal(const std::filesystem::path& path, const Parameters& parameters) {
+Result<Sealing> seal(int fd, const Parameters& parameters) {
   TRY(check(parameters));
+  TRY(regular_file_size(fd));
+  TRY_ASSIGN(std::optional<Digest> existing, measure(fd));
+  if (existing) return compare_with_existing(fd, std::move(*existing), parameters);
+  struct stat before = {};
+  TRY_ASSIGN(int code, enable_patiently(fd, parameters, before));
+  if (code != 0 && code != EEXIST) return enable_failure(fd, code, parameters);
+  TRY_ASSIGN(Digest digest, measure_sealed(fd));
+  if (code == EEXIST) return compare_with_existing(fd, std::move(digest), parameters);
+  TRY(restore_times(fd, before));
+  return Sealing{SealOutcome::Sealed, std::move(digest)};
+}
+
+Result<Sealing> seal(const std::filesystem::path& path, const Parameters& parameters) {
   TRY_ASSIGN(UniqueFd fd, open_candidate(path));
-  Result<Sealing> sealing = seal_open_file(fd.get(), parameters);
+  Result<Sealing> sealing = seal(fd.get(), parameters);
   if (!sealing) return Failure(std::move(sealing).error().within(path.string()));
   return sealing;
 }

@@ -71,6 +71,13 @@ Result<Signed> digest_to_sign(int fd, const Basis& basis) {
   return Signed{*measured, true};
 }
 
+Result<> check_signable(const std::filesystem::path& file, const Request& request) {
+  TRY_ASSIGN(UniqueFd fd, open_regular(file));
+  Result<> checked = check_lint(fd.get(), file, request);
+  if (!checked) return Failure(std::move(checked).error().within(file.string()));
+  return checked;
+}
+
 Result<Signed> sign_file(const std::filesystem::path& file, const crypto::Signer& signer, const Request& request) {
   TRY_ASSIGN(UniqueFd fd, open_regular(file));
   Result<Signed> result = sign_open_file(fd.get(), file, signer, request);

@@ -37,6 +37,9 @@ struct Signed {
   bool was_sealed = false;  // an fs-verity digest is the kernel's measurement then
 };
 
+// Whether sign_file() would sign it as asked; ErrorKind::Refused where lint() finds something.
+Result<> check_signable(const std::filesystem::path& file, const Request& request);
+
 // Digest, signature, xattr or sidecar; a signature that was there is replaced. Errors begin with the file's name.
 // Loaders that lint() finds are ErrorKind::Refused, and nothing is written. So is putting an IMA signature on a sealed
 // file, where it would not count and could replace one that does. mtime stays.

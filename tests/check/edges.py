@@ -17,7 +17,7 @@ LEVELS = [
     {"crypto", "keyring", "fsverity", "manifest"},
     {"ima", "volume"},
     {"evidence"},
-    {"sign", "gate"},
+    {"sign", "store", "gate"},
     {"learn"},
     {"cli", "service"},
 ]
@@ -30,7 +30,7 @@ OWNERS = [
     (re.compile(r"libdevmapper\.h$"), {"volume"}),
     (re.compile(r"openssl/"), {"crypto"}),
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
-    (re.compile(r"nlohmann/"), {"manifest", "cli", "service"}),
+    (re.compile(r"nlohmann/"), {"manifest", "store", "cli", "service"}),
     (re.compile(r"CLI/"), {"cli"}),
     (re.compile(r"systemd/"), {"learn", "service"}),
     (re.compile(r"microhttpd\.h$"), {"service"}),

@@ -76,7 +76,7 @@ grep -q sigs.d/example.json unpacked/DEBIAN/md5sums || fail "the store has no ch
 # Before the unit is restarted.
 applies=$(grep -n 'bpfgate apply --package .example.' unpacked/DEBIAN/postinst | cut -d: -f1)
 restarts=$(grep -n 'deb-systemd-invoke' unpacked/DEBIAN/postinst | head -n 1 | cut -d: -f1)
-[ -n "$applies" ] && [ -n "$restarts" ] && [ "$applies" -lt "$restarts" ] || fail "postinst: $(cat unpacked/DEBIAN/postinst)"
+{ [ -n "$applies" ] && [ -n "$restarts" ] && [ "$applies" -lt "$restarts" ]; } || fail "postinst: $(cat unpacked/DEBIAN/postinst)"
 sh -n unpacked/DEBIAN/postinst || fail "postinst is no script"
 dpkg-deb -e example-data_1.0_all.deb data
 [ ! -e data/postinst ] || fail "a package without loaders has a postinst"

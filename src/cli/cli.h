@@ -33,6 +33,7 @@ void setup_digest(CLI::App& app, int& status);
 void setup_sign(CLI::App& app, int& status);
 void setup_apply(CLI::App& app, int& status);
 void setup_attach(CLI::App& app, int& status);
+void setup_deb(CLI::App& app, int& status);
 void setup_detach(CLI::App& app, int& status);
 void setup_seal(CLI::App& app, int& status);
 void setup_verify(CLI::App& app, int& status);

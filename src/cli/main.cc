@@ -12,6 +12,7 @@ constexpr Command commands[] = {
     {"sign", "sign loaders and libraries", setup_sign},
     {"apply", "put packages' signatures on their files, and seal them", setup_apply},
     {"attach", "put a detached signature on its file", setup_attach},
+    {"deb", "what packages of dpkg's would do to the host's loaders", setup_deb},
     {"detach", "move a file's signature to a sidecar", setup_detach},
     {"seal", "make files immutable with fs-verity", setup_seal},
     {"verify", "say whether the gate would accept files", setup_verify},

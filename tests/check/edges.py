@@ -18,7 +18,7 @@ LEVELS = [
     {"ima", "volume"},
     {"evidence"},
     {"sign", "store", "gate"},
-    {"learn"},
+    {"learn", "deb"},
     {"cli", "service"},
 ]
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
@@ -32,6 +32,7 @@ OWNERS = [
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
     (re.compile(r"nlohmann/"), {"manifest", "store", "cli", "service"}),
     (re.compile(r"CLI/"), {"cli"}),
+    (re.compile(r"archive(_entry)?\.h$"), {"deb"}),
     (re.compile(r"systemd/"), {"learn", "service"}),
     (re.compile(r"microhttpd\.h$"), {"service"}),
 ]

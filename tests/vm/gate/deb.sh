@@ -35,6 +35,27 @@ expect_output '^sha256:' "its file is sealed" fsverity measure /usr/sbin/tracer
 cp /usr/sbin/tracer copy
 expect_status 1 "a copy of it is not" ./copy call
 first=$(fsverity measure /usr/sbin/tracer)
+# What apt asks before it has anything unpacked.
+preflight() { # PACKAGE VERSION ARCHIVE
+  printf 'VERSION 3\nAPT::Architecture=amd64\n\n%s 1.0 amd64 none < %s amd64 none %s\n' "$1" "$2" "$3" |
+    bpfgate deb preflight --manifest policy.json
+}
+expect_status 0 "an upgrade that is signed is let through" preflight tracer 2.0 $packages/tracer_2.0_*.deb
+mkdir -p stripped
+dpkg-deb -R $packages/tracer_2.0_*.deb stripped
+rm stripped/usr/lib/bpfgate/sigs.d/tracer.json
+dpkg-deb --build --root-owner-group stripped stripped.deb >/dev/null || die "dpkg-deb"
+expect_status 1 "one whose signatures are missing is stopped" preflight tracer 2.0 "$work/stripped.deb"
+expect_output '^bpfgate: tracer(:amd64)? 2.0 would leave /usr/sbin/tracer, which is a loader now, without evidence' "it says what" \
+  preflight tracer 2.0 "$work/stripped.deb"
+libc=$(libraries_of /usr/sbin/tracer | grep libc.so)
+mkdir -p "library$(dirname "$libc")" library/DEBIAN
+cp "$libc" "library$libc"
+echo more >>"library$libc"
+printf '%s\n' "Package: libc6" "Version: 99" "Architecture: amd64" "Maintainer: Nobody <nobody@example.org>" "Description: a library" \
+  >library/DEBIAN/control
+dpkg-deb --build --root-owner-group library library.deb >/dev/null || die "dpkg-deb"
+expect_status 1 "a library of loaders without evidence stops it, too" preflight libc6 99 "$work/library.deb"
 expect_status 0 "it is upgraded" install tracer_2.0
 expect_status 0 "the new loader is allowed" asks tracer
 [ "$(fsverity measure /usr/sbin/tracer)" != "$first" ] && pass "it is another file" || fail "the same file after an upgrade"

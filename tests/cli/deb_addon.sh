@@ -21,6 +21,7 @@ cat >example/debian/control <<'CONTROL'
 Source: example
 Maintainer: Nobody <nobody@example.org>
 Build-Depends: debhelper-compat (= 13)
+Rules-Requires-Root: no
 
 Package: example
 Architecture: any

@@ -56,10 +56,16 @@ Result<bool> write_signature(int fd, const Bytes& signature) {
   return true;
 }
 
+// Its signature may have come by another store: a companion's, to this package's own.
+Result<Outcome> without_signature(int fd) {
+  TRY_ASSIGN(std::optional<Bytes> present, evidence::read_signature(fd));
+  return present ? Outcome::AlreadyThere : Outcome::NoSignature;
+}
+
 Result<Outcome> apply_to(int fd, const Versions& versions, const Application& application) {
   TRY_ASSIGN(Found found, find_version(fd, versions));
   if (found.entry == nullptr) return Outcome::OtherContent;
-  if (found.entry->signature.empty()) return Outcome::NoSignature;
+  if (found.entry->signature.empty()) return without_signature(fd);
   TRY(check_signer(*found.entry, application.certificate));
   TRY_ASSIGN(bool wrote, write_signature(fd, found.entry->signature));
   if (found.is_sealed || !application.seal) return wrote ? Outcome::Applied : Outcome::AlreadyThere;

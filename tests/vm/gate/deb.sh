@@ -63,12 +63,13 @@ expect_status 0 "it is downgraded" install tracer_1.0
 expect_status 0 "the old loader is allowed again" asks tracer
 expect_status 0 "it is installed again" install tracer_1.0
 expect_status 0 "and is allowed still" asks tracer
-expect_output '^$' "dpkg finds no file changed" dpkg --verify tracer
+[ -z "$(dpkg --verify tracer)" ] && pass "dpkg finds no file changed" || fail "dpkg --verify: $(dpkg --verify tracer)"
 
 expect_status 1 "a package that nobody has signed has a postinst that fails" install unsigned_1.0
 expect_status 1 "its loader is refused" asks unsigned
 expect_status 1 "a package with another's signatures: likewise" install stranger_1.0
 expect_status 1 "its loader is refused, too" asks stranger
+dpkg --purge stranger >/dev/null 2>&1 || die "dpkg --purge"
 
 # A companion with the signatures, for a package that somebody else makes: the trigger applies it.
 mkdir -p companion/DEBIAN companion/usr/lib/bpfgate/sigs.d
@@ -83,7 +84,7 @@ expect_status 0 "the loader of the other package is allowed now" asks unsigned
 expect_status 0 "and its package is configured" dpkg --configure -a
 
 # Interrupted between unpacking and configuring, as by a power cut.
-expect_status 0 "an upgrade that ends after unpacking" dpkg --unpack $packages/tracer_2.0_*.deb
+expect_status 0 "an upgrade that ends after unpacking" dpkg --unpack --no-triggers $packages/tracer_2.0_*.deb
 expect_status 1 "leaves a loader without its signature" asks tracer
 expect_status 0 "applying again heals it" bpfgate apply --all
 expect_status 0 "the new loader is allowed after that" asks tracer

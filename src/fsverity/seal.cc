@@ -179,6 +179,7 @@ Result<Sealing> seal(int fd, const Parameters& parameters) {
 }
 
 Result<Sealing> seal(const std::filesystem::path& path, const Parameters& parameters) {
+  TRY(check(parameters));
   TRY_ASSIGN(UniqueFd fd, open_candidate(path));
   Result<Sealing> sealing = seal(fd.get(), parameters);
   if (!sealing) return Failure(std::move(sealing).error().within(path.string()));

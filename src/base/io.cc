@@ -2,9 +2,12 @@
 #include "base/io.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdlib>
@@ -31,6 +34,16 @@ Failure xattr_failure(const char* verb, const char* name) {
 
 Result<UniqueFd> open_file(const std::filesystem::path& path, int flags) {
   UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!fd) return fail_errno(path.string());
+  return fd;
+}
+
+Result<UniqueFd> open_in_root(int root, const std::filesystem::path& path, int flags) {
+  open_how how = {};
+  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  // glibc has no function for it.
+  UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how))));
   if (!fd) return fail_errno(path.string());
   return fd;
 }

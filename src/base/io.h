@@ -18,6 +18,10 @@ namespace bpfgate {
 // Opens with O_CLOEXEC added. The error names the path and carries errno in Error::code.
 Result<UniqueFd> open_file(const std::filesystem::path& path, int flags);
 
+// Opens an absolute path as if `root`, a directory, were the root of the file system: no symbolic link and no .. leads
+// out of it, not even while somebody moves things about (openat2(2), RESOLVE_IN_ROOT). Errors as of open_file().
+Result<UniqueFd> open_in_root(int root, const std::filesystem::path& path, int flags);
+
 // The whole content; more than `limit` bytes is ErrorKind::Invalid. Works on pipes and /proc files too.
 Result<Bytes> read_file(const std::filesystem::path& path, size_t limit);
 Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit);

@@ -31,7 +31,9 @@ struct Command {
 
 void setup_digest(CLI::App& app, int& status);
 void setup_sign(CLI::App& app, int& status);
+void setup_apply(CLI::App& app, int& status);
 void setup_attach(CLI::App& app, int& status);
+void setup_deb(CLI::App& app, int& status);
 void setup_detach(CLI::App& app, int& status);
 void setup_seal(CLI::App& app, int& status);
 void setup_verify(CLI::App& app, int& status);
@@ -40,6 +42,7 @@ void setup_image(CLI::App& app, int& status);
 void setup_manifest(CLI::App& app, int& status);
 void setup_gate(CLI::App& app, int& status);
 void setup_doctor(CLI::App& app, int& status);
+void setup_store(CLI::App& app, int& status);
 void setup_status(CLI::App& app, int& status);
 void setup_events(CLI::App& app, int& status);
 void setup_explain(CLI::App& app, int& status);

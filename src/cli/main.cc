@@ -10,7 +10,9 @@ namespace {
 constexpr Command commands[] = {
     {"digest", "print the fs-verity or IMA digest of files", setup_digest},
     {"sign", "sign loaders and libraries", setup_sign},
+    {"apply", "put packages' signatures on their files, and seal them", setup_apply},
     {"attach", "put a detached signature on its file", setup_attach},
+    {"deb", "what packages of dpkg's would do to the host's loaders", setup_deb},
     {"detach", "move a file's signature to a sidecar", setup_detach},
     {"seal", "make files immutable with fs-verity", setup_seal},
     {"verify", "say whether the gate would accept files", setup_verify},
@@ -18,6 +20,7 @@ constexpr Command commands[] = {
     {"image", "seal and check files in an ext4 image that is not mounted", setup_image},
     {"manifest", "check and sign manifests", setup_manifest},
     {"gate", "load, update and unload the gate in the kernel", setup_gate},
+    {"store", "signatures beside the files they are of, for packages", setup_store},
     {"status", "say what is loaded, and what this kernel can prove", setup_status},
     {"doctor", "say what could undo the gate on this host", setup_doctor},
     {"explain", "say why a file or a process may do what", setup_explain},

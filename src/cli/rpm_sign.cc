@@ -12,7 +12,7 @@
 #include "cli/rpm_commands.h"
 #include "rpm/sign.h"
 #include "sign/bpf_use.h"
-#include "sign/lint.h"
+#include "sign/sign.h"
 
 namespace bpfgate::cli {
 namespace {
@@ -52,21 +52,9 @@ Result<> check_globs(const std::string& path, const std::vector<std::string>& gl
   return {};
 }
 
-Failure refused(const sign::LintFinding& found) {
-  if (found.kind == sign::LintKind::Script)
-    return fail(ErrorKind::Refused, "this is " + found.reason,
-                "sign a compiled loader; signing the interpreter would trust every script on the host");
-  return fail(ErrorKind::Refused, "this is " + found.reason + ": as a loader, whatever it runs would have its grant",
-              "leave it out with --files, sign it with --role library, or insist with --allow-interpreter");
-}
-
 // The name is judged as well as the content; below the package's name nothing on this host is meant by it.
-Result<> check_lint(const std::string& package, const rpm::File& file, int fd, bool allow_interpreter) {
-  for (const std::string& name : file.names) {
-    TRY_ASSIGN(std::optional<sign::LintFinding> found, sign::lint(fd, package + name));
-    if (!found || (allow_interpreter && found->kind != sign::LintKind::Script)) continue;
-    return refused(*found);
-  }
+Result<> check_may_be_loader(const std::string& package, const rpm::File& file, int fd, bool allow_interpreter) {
+  for (const std::string& name : file.names) TRY(sign::check_may_be_loader(fd, package + name, allow_interpreter));
   return {};
 }
 
@@ -80,7 +68,7 @@ rpm::Choice choice_of(const std::string& package, const RpmSignOptions& options)
       TRY_ASSIGN(std::optional<std::string> use, sign::bpf_use(fd));
       if (!use) return false;
     }
-    if (options.role == "loader") TRY(check_lint(package, file, fd, options.allow_interpreter));
+    if (options.role == "loader") TRY(check_may_be_loader(package, file, fd, options.allow_interpreter));
     return true;
   };
   return {may_be, is};

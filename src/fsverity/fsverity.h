@@ -66,7 +66,7 @@ struct Sealing {
   Digest digest;
 };
 Result<Sealing> seal(const std::filesystem::path& path, const Parameters& parameters);
-// The same for a file that is open, for reading only.
+// The same for a file that is open, for reading only; errors do not name it.
 Result<Sealing> seal(int fd, const Parameters& parameters);
 
 }  // namespace bpfgate::fsverity

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "learn/journal.h"
 
-#include <dlfcn.h>
 #include <systemd/sd-journal.h>
 
 #include <charconv>
 #include <memory>
 #include <string_view>
+
+#include "base/shared_library.h"
 
 namespace bpfgate::learn {
 namespace {
@@ -23,37 +24,23 @@ constexpr const char* field_names[] = {
     "BPFGATE_HELPERS", "BPFGATE_KFUNCS",       "BPFGATE_KFUNC_COUNT", "BPFGATE_EXECUTABLE",  "BPFGATE_COMM",
     "BPFGATE_PID",     "BPFGATE_UID",          "BPFGATE_DENIED",      "BPFGATE_GENERATION",  "BPFGATE_PRE_EXISTING"};
 
+// clang-format off
+#define BPFGATE_JOURNAL_FUNCTIONS(X)                                                                            \
+  X(sd_journal_open) X(sd_journal_close) X(sd_journal_add_match) X(sd_journal_seek_head)                        \
+  X(sd_journal_seek_realtime_usec) X(sd_journal_next) X(sd_journal_get_data) X(sd_journal_get_realtime_usec)
+// clang-format on
+
 struct Library {
-  decltype(&sd_journal_open) open = nullptr;
-  decltype(&sd_journal_close) close = nullptr;
-  decltype(&sd_journal_add_match) add_match = nullptr;
-  decltype(&sd_journal_seek_head) seek_head = nullptr;
-  decltype(&sd_journal_seek_realtime_usec) seek_realtime_usec = nullptr;
-  decltype(&sd_journal_next) next = nullptr;
-  decltype(&sd_journal_get_data) get_data = nullptr;
-  decltype(&sd_journal_get_realtime_usec) get_realtime_usec = nullptr;
+  BPFGATE_JOURNAL_FUNCTIONS(BPFGATE_DECLARE_FUNCTION)
 };
 
-template <class Function>
-bool find(void* handle, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(handle, name));
-  return function != nullptr;
-}
-
-// Stays loaded: what it has opened may refer to it.
 Result<Library> load_library() {
-  void* handle = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
+  TRY_ASSIGN(
+      SharedLibrary shared,
+      SharedLibrary::load("libsystemd.so.0", "give the events of bpfgate events --json as a file instead"));
   Library library;
-  bool is_complete =
-      handle != nullptr && find(handle, "sd_journal_open", library.open) &&
-      find(handle, "sd_journal_close", library.close) && find(handle, "sd_journal_add_match", library.add_match) &&
-      find(handle, "sd_journal_seek_head", library.seek_head) &&
-      find(handle, "sd_journal_seek_realtime_usec", library.seek_realtime_usec) &&
-      find(handle, "sd_journal_next", library.next) && find(handle, "sd_journal_get_data", library.get_data) &&
-      find(handle, "sd_journal_get_realtime_usec", library.get_realtime_usec);
-  if (is_complete) return library;
-  return fail(ErrorKind::Unsupported, "libsystemd.so.0 is not there, or too old",
-              "give the events of bpfgate events --json as a file instead");
+  BPFGATE_JOURNAL_FUNCTIONS(BPFGATE_FIND_FUNCTION)
+  return library;
 }
 
 class Journal {
@@ -61,25 +48,25 @@ class Journal {
   static Result<Journal> open() {
     TRY_ASSIGN(Library library, load_library());
     sd_journal* journal = nullptr;
-    int error = library.open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+    int error = library.sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
     if (error < 0) return fail_errno("open the journal", -error);
     Journal opened(library, journal);
     for (const char* term : terms)
-      if (int status = library.add_match(journal, term, 0); status < 0)
+      if (int status = library.sd_journal_add_match(journal, term, 0); status < 0)
         return fail_errno("search the journal", -status);
     return opened;
   }
 
   Result<> seek(std::optional<Time> since) {
     int status =
-        since ? library_.seek_realtime_usec(journal_.get(), microseconds(*since)) : library_.seek_head(journal_.get());
+        since ? library_.sd_journal_seek_realtime_usec(journal_.get(), microseconds(*since)) : library_.sd_journal_seek_head(journal_.get());
     if (status < 0) return fail_errno("search the journal", -status);
     return {};
   }
 
   // Whether there is another entry.
   Result<bool> next() {
-    int status = library_.next(journal_.get());
+    int status = library_.sd_journal_next(journal_.get());
     if (status < 0) return fail_errno("read the journal", -status);
     return status > 0;
   }
@@ -89,7 +76,7 @@ class Journal {
     for (const char* name : field_names) {
       const void* data = nullptr;
       size_t size = 0;
-      int status = library_.get_data(journal_.get(), name, &data, &size);
+      int status = library_.sd_journal_get_data(journal_.get(), name, &data, &size);
       if (status == -ENOENT) continue;
       if (status < 0) return fail_errno("read the journal", -status);
       // "NAME=value"
@@ -101,13 +88,13 @@ class Journal {
 
   Time time() {
     uint64_t value = 0;
-    if (library_.get_realtime_usec(journal_.get(), &value) < 0) return {};
+    if (library_.sd_journal_get_realtime_usec(journal_.get(), &value) < 0) return {};
     return Time(std::chrono::microseconds(value));
   }
 
  private:
   using Handle = std::unique_ptr<sd_journal, decltype(&sd_journal_close)>;
-  Journal(const Library& library, sd_journal* journal) : library_(library), journal_(journal, library.close) {}
+  Journal(const Library& library, sd_journal* journal) : library_(library), journal_(journal, library.sd_journal_close) {}
 
   static uint64_t microseconds(Time time) {
     return static_cast<uint64_t>(

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "rpm/librpm.h"
 
-#include <dlfcn.h>
+#include <utility>
 
 #include "base/bytes.h"
+#include "base/shared_library.h"
 
 namespace bpfgate::rpm {
 namespace {
@@ -20,26 +21,18 @@ int keep_message(rpmlogRec record, rpmlogCallbackData) {
   return 0;
 }
 
-Failure missing(const std::string& what) {
-  return fail(ErrorKind::Unsupported, what,
-              "install the library that " BPFGATE_LIBRPM " is in (Debian: librpm9 or librpm10)");
-}
-
 }  // namespace
 
+// What is asked of librpm is looked for in the libraries that it needs as well: librpmio.
 Result<> load_librpm() {
-  static void* handle = nullptr;
-  if (handle != nullptr) return {};
-  void* opened = ::dlopen(BPFGATE_LIBRPM, RTLD_NOW | RTLD_LOCAL);
-  if (opened == nullptr) return missing("rpm packages need " BPFGATE_LIBRPM ", which is not there");
-  // What is asked of the library is looked for in those that it needs as well: librpmio.
-#define BPFGATE_FIND(name)                                                       \
-  loaded.name = reinterpret_cast<decltype(loaded.name)>(::dlsym(opened, #name)); \
-  if (loaded.name == nullptr) return missing(BPFGATE_LIBRPM " has no function " #name);
-  BPFGATE_LIBRPM_FUNCTIONS(BPFGATE_FIND)
-#undef BPFGATE_FIND
-  loaded.rpmlogSetCallback(keep_message, nullptr);
-  handle = opened;
+  static bool is_loaded = false;
+  if (is_loaded) return {};
+  TRY_ASSIGN(SharedLibrary shared,
+             SharedLibrary::load(BPFGATE_LIBRPM, "install the library of rpm: Debian's package is librpm9 or librpm10"));
+  Librpm& library = loaded;
+  BPFGATE_LIBRPM_FUNCTIONS(BPFGATE_FIND_FUNCTION)
+  library.rpmlogSetCallback(keep_message, nullptr);
+  is_loaded = true;
   return {};
 }
 

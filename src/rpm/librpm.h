@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Private to this room: librpm, loaded when a package is at hand. Linked, it and the dozen libraries behind it would be
-// mapped by every bpfgate, and each would have to be signed on every host where bpfgate manages a gate.
+// Private to this room: librpm, loaded when a package is at hand.
 #pragma once
 
 #include <rpm/header.h>
@@ -18,6 +17,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/shared_library.h"
 
 // Every function of librpm and librpmio that is called, by its own name.
 // clang-format off
@@ -38,9 +38,7 @@
 namespace bpfgate::rpm {
 
 struct Librpm {
-#define BPFGATE_MEMBER(name) decltype(&::name) name = nullptr;
-  BPFGATE_LIBRPM_FUNCTIONS(BPFGATE_MEMBER)
-#undef BPFGATE_MEMBER
+  BPFGATE_LIBRPM_FUNCTIONS(BPFGATE_DECLARE_FUNCTION)
 };
 
 // Loads the library that this was built for; it stays. ErrorKind::Unsupported where it is missing.

@@ -17,8 +17,8 @@ LEVELS = [
     {"crypto", "keyring", "fsverity", "manifest"},
     {"ima", "volume"},
     {"evidence"},
-    {"sign", "gate", "image", "rpm"},
-    {"learn"},
+    {"sign", "store", "gate", "image", "rpm"},
+    {"learn", "deb"},
     {"cli", "service"},
 ]
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
@@ -31,10 +31,11 @@ OWNERS = [
     (re.compile(r"openssl/"), {"crypto"}),
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
     (re.compile(r"(ext2fs|et)/"), {"image"}),
-    (re.compile(r"nlohmann/"), {"manifest", "cli", "service"}),
+    (re.compile(r"nlohmann/"), {"manifest", "store", "cli", "service"}),
     # The room and librpm's headers have the same name; those of librpm are called rpm-something, but for two.
     (re.compile(r"rpm/(argv|header|rpm\w+)\.h$"), {"rpm"}),
     (re.compile(r"CLI/"), {"cli"}),
+    (re.compile(r"archive(_entry)?\.h$"), {"deb"}),
     (re.compile(r"systemd/"), {"learn", "service"}),
     (re.compile(r"microhttpd\.h$"), {"service"}),
 ]

@@ -38,6 +38,23 @@ TEST_CASE("opening sets close-on-exec and names the path in errors") {
   CHECK(missing.error().message.find("/missing: ") != std::string::npos);
 }
 
+TEST_CASE("opening below a root stays there") {
+  test::TemporaryDirectory directory;
+  (void)directory.file("outside", "out");
+  fs::create_directories(directory.path() / "root/etc");
+  (void)directory.file("root/etc/inside", "in");
+  fs::create_symlink("/etc/inside", directory.path() / "root/link");
+  fs::create_symlink("../outside", directory.path() / "root/out");
+  UniqueFd root = open_file(directory.path() / "root", O_PATH | O_DIRECTORY).value();
+  UniqueFd fd = open_in_root(root.get(), "/etc/inside", O_RDONLY).value();
+  CHECK((::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(open_in_root(root.get(), "/link", O_RDONLY).has_value());
+  CHECK(open_in_root(root.get(), "/etc/../../../etc/inside", O_RDONLY).has_value());
+  CHECK(open_in_root(root.get(), "/out", O_RDONLY).error().code == ENOENT);
+  CHECK(open_in_root(root.get(), "/../outside", O_RDONLY).error().code == ENOENT);
+  CHECK(open_in_root(root.get(), "/missing", O_RDONLY).error().message.starts_with("/missing: "));
+}
+
 TEST_CASE("a file is read whole, up to the limit and not beyond") {
   test::TemporaryDirectory directory;
   for (size_t size : {size_t{0}, size_t{1}, size_t{65536}, size_t{65537}, size_t{200000}}) {

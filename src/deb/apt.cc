@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "deb/apt.h"
+
+#include <optional>
+#include <sstream>
+
+namespace bpfgate::deb {
+namespace {
+
+constexpr std::string_view wanted_version = "VERSION 3";
+constexpr const char* remedy = "set DPkg::Tools::options::COMMAND::Version to 3 in apt's configuration";
+
+// Name, old version, its architecture and multi-arch type, the direction, the new version with the same, and what is
+// done: the path of the .deb, which may have blanks, or a word in asterisks.
+Result<std::optional<Change>> parse_line(const std::string& line) {
+  std::istringstream words(line);
+  std::string name, old_version, old_architecture, old_type, direction, new_version, architecture, type, action;
+  if (!(words >> name >> old_version >> old_architecture >> old_type >> direction >> new_version >> architecture >>
+        type))
+    return fail(ErrorKind::Invalid, "apt's list of packages has the line \"" + line + "\"", remedy);
+  std::getline(words >> std::ws, action);
+  if (action.empty()) return fail(ErrorKind::Invalid, "apt's list does not say what is done with " + name, remedy);
+  if (action.starts_with("**")) return std::nullopt;
+  return Change{architecture == "all" || architecture == "-" ? name : name + ":" + architecture, new_version, action};
+}
+
+}  // namespace
+
+Result<std::vector<Change>> parse_apt(std::string_view text) {
+  std::istringstream lines{std::string(text)};
+  std::string line;
+  if (!std::getline(lines, line) || line != wanted_version)
+    return fail(ErrorKind::Invalid, "apt does not speak version 3 of its protocol for hooks", remedy);
+  // Its configuration, to an empty line.
+  while (std::getline(lines, line) && !line.empty()) {
+  }
+  std::vector<Change> changes;
+  while (std::getline(lines, line)) {
+    if (line.empty()) continue;
+    TRY_ASSIGN(std::optional<Change> change, parse_line(line));
+    if (change) changes.push_back(std::move(*change));
+  }
+  return changes;
+}
+
+}  // namespace bpfgate::deb

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# From stores to files: each gets its signature, and what cannot get one is said. Seals need a file system with fs-verity: here
+# there may be none, so all but one case go without.
+. "$(dirname "$0")/lib.sh"
+
+signer loader
+signer other
+mkdir -p host/usr/sbin host/usr/lib/bpfgate/sigs.d
+for name in a b c; do { cat /bin/true; echo $name; } >host/usr/sbin/$name; done
+package() { # NAME FILE...
+  bpfgate store add --store "host/usr/lib/bpfgate/sigs.d/$1.json" --package "$1" --root host "${@:2}" >/dev/null
+  bpfgate store sign --store "host/usr/lib/bpfgate/sigs.d/$1.json" --key loader.key --cert loader.pem >/dev/null
+}
+package one host/usr/sbin/a host/usr/sbin/b
+package two host/usr/sbin/c
+is_signed() { getfattr -n user.bpf_prog_sig "$1" >/dev/null 2>&1; }
+
+expect 2 bpfgate apply --root host
+err 'either --all or --package'
+expect 2 bpfgate apply --root host --all --package one
+expect 0 bpfgate apply --root host --no-seal --package two --package none-of-them
+out_is 'applied /usr/sbin/c'
+if is_signed host/usr/sbin/a; then fail "another package's file is signed"; fi
+expect 0 bpfgate apply --root host --no-seal --all
+out_is 'applied /usr/sbin/a
+applied /usr/sbin/b
+already-there /usr/sbin/c'
+fsverity sign --key=loader.key --cert=loader.pem host/usr/sbin/a theirs >/dev/null
+getfattr --only-values -n user.bpf_prog_sig host/usr/sbin/a | cmp - theirs || fail "not the signature of fsverity sign"
+
+# An upgrade: the new version's package has the new signature, the old version's stays in its store.
+for name in a b c; do setfattr -x user.bpf_prog_sig host/usr/sbin/$name; done
+{ cat /bin/true; echo new; } >host/usr/sbin/c
+expect 1 bpfgate apply --root host --no-seal --package two
+err '/usr/sbin/c: other-content'
+package two host/usr/sbin/c
+expect 0 bpfgate apply --root host --no-seal --package two
+out_is 'applied /usr/sbin/c'
+
+# Removed, not signed yet, by somebody else.
+rm host/usr/sbin/b
+expect 0 bpfgate apply --root host --no-seal --package one
+out 'absent /usr/sbin/b'
+bpfgate store add --store host/usr/lib/bpfgate/sigs.d/three.json --package three --root host host/usr/sbin/a >/dev/null
+setfattr -x user.bpf_prog_sig host/usr/sbin/a
+expect 1 bpfgate apply --root host --no-seal --package three
+err '/usr/sbin/a: no-signature'
+expect 1 bpfgate apply --root host --no-seal --cert other.pem --package one
+err '/usr/sbin/a: the store'
+if is_signed host/usr/sbin/a; then fail "signed by who is not asked for"; fi
+expect 0 bpfgate apply --root host --no-seal --cert loader.pem --package one --json
+json 'o["command"] == "apply" and [(f["package"], f["path"], f["outcome"]) for f in o["files"]] == [
+  ("one", "/usr/sbin/a", "applied"), ("one", "/usr/sbin/b", "absent")]'
+
+# A store that is damaged keeps no other from being applied.
+setfattr -x user.bpf_prog_sig host/usr/sbin/c
+echo '{' >host/usr/lib/bpfgate/sigs.d/broken.json
+expect 1 bpfgate apply --root host --no-seal --all
+err 'broken.json:2:1: '
+out 'applied /usr/sbin/c'
+rm host/usr/lib/bpfgate/sigs.d/broken.json host/usr/lib/bpfgate/sigs.d/three.json
+
+# Without fs-verity the signature is there, and the status says what is missing.
+if ! bpfgate seal host/usr/sbin/a >/dev/null 2>&1; then
+  expect 3 bpfgate apply --root host --package one
+  err '/usr/sbin/a: this file system has no fs-verity'
+fi
+expect 4 bpfgate apply --root host --cert missing.pem --all
+mkdir empty
+expect 0 bpfgate apply --root empty --all
+no_err

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A package's signatures: listed at build, signed elsewhere without the files, and byte for byte what fsverity(1) signs.
+. "$(dirname "$0")/lib.sh"
+
+signer loader
+signer other
+mkdir -p tree/usr/sbin tree/usr/lib
+cp /bin/true tree/usr/sbin/example
+cp /bin/false tree/usr/sbin/other
+store=tree/usr/lib/bpfgate/sigs.d/example.json
+
+expect 0 bpfgate store add --store $store --package example --root tree tree/usr/sbin/example tree/usr/sbin/other
+out "added $(fsverity digest --compact tree/usr/sbin/example | sed 's/^/sha256:/') /usr/sbin/example"
+expect 0 bpfgate store list --store $store --json
+json '[(e["path"], e["signer"]) for e in o["signatures"]] == [("/usr/sbin/example", None), ("/usr/sbin/other", None)]'
+# Once more is the same.
+cp $store before
+expect 0 bpfgate store add --store $store --package example --root tree tree/usr/sbin/example
+cmp $store before || fail "listed twice"
+
+# Signed away from the files.
+mkdir away
+mv $store away/example.json
+expect 0 bpfgate store sign --store away/example.json --key loader.key --cert loader.pem
+[ "$(wc -l <.out)" = 2 ] || fail "not both are signed"
+fsverity sign --key=loader.key --cert=loader.pem tree/usr/sbin/example theirs >/dev/null
+python3 - <<'PYTHON' || fail "not the signature of fsverity sign"
+import base64, json
+
+entry = json.load(open("away/example.json"))["signatures"][0]
+assert base64.b64decode(entry["signature"], validate=True) == open("theirs", "rb").read()
+PYTHON
+# What is signed stays so, unless it is asked for.
+expect 0 bpfgate store sign --store away/example.json --key other.key --cert other.pem
+[ ! -s .out ] || fail "signed anew"
+expect 0 bpfgate store sign --all --store away/example.json --key other.key --cert other.pem
+[ "$(wc -l <.out)" = 2 ] || fail "not signed anew"
+expect 0 bpfgate store list --store away/example.json --json
+json 'all("test other" in e["signer"] for e in o["signatures"])'
+
+# A version more, which is unsigned.
+echo more >>tree/usr/sbin/example
+expect 0 bpfgate store add --store away/example.json --package example --root tree tree/usr/sbin/example
+expect 0 bpfgate store list --store away/example.json
+[ "$(grep -c ' unsigned$' .out)" = 1 ] || fail "one of three is to be signed yet"
+
+# Refused, with the store as it was.
+cp away/example.json before
+printf '#!/bin/sh\n' >tree/usr/sbin/script
+mkdir tree/dir
+for file in tree/usr/sbin/script tree/missing tree/dir; do
+  expect 1 bpfgate store add --store away/example.json --package example --root tree tree/usr/sbin/other "$file"
+  err "$file: "
+  cmp away/example.json before || fail "changed by a refusal"
+done
+expect 1 bpfgate store add --store away/example.json --package example --root tree "$PWD/before"
+err 'is not below tree'
+expect 1 bpfgate store add --store away/example.json --package another --root tree tree/usr/sbin/other
+err 'is of the package example'
+expect 4 bpfgate store sign --all --store away/example.json --key loader.key --cert other.pem
+cmp away/example.json before || fail "changed without a key"
+expect 2 bpfgate store add --package example tree/usr/sbin/other
+expect 2 bpfgate store
+echo '{"bpfgate": 1, "package": "p", "signatures": [{"path": "x", "digest": "sha256:00"}]}' >bad.json
+expect 1 bpfgate store sign --store bad.json --key loader.key --cert loader.pem
+err 'bad.json: /signatures/0/path: is no absolute path'
+expect 1 bpfgate store list --store missing.json
+err 'missing.json: '

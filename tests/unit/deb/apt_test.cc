@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "deb/apt.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace bpfgate;
+using namespace bpfgate::deb;
+
+namespace {
+
+const std::string head = "VERSION 3\nAPT::Architecture=amd64\nDPkg::Tools::options::bpfgate::Version=3\n\n";
+
+}  // namespace
+
+TEST_CASE("of apt's list what is unpacked counts") {
+  auto changes = parse_apt(head +
+                           "bpftool 7.1 amd64 none < 7.5 amd64 none /var/cache/apt/archives/bpftool_7.5_amd64.deb\n"
+                           "data - - none < 1.0 all foreign /var/cache/apt/archives/a b.deb\n"
+                           "old 1.0 amd64 same > - - none **REMOVE**\n"
+                           "new 1.0 amd64 none = 1.0 amd64 none **CONFIGURE**\n");
+  REQUIRE(changes);
+  CHECK(*changes == std::vector<Change>{{"bpftool:amd64", "7.5", "/var/cache/apt/archives/bpftool_7.5_amd64.deb"},
+                                        {"data", "1.0", "/var/cache/apt/archives/a b.deb"}});
+  CHECK(parse_apt(head).value().empty());
+}
+
+TEST_CASE("another protocol is refused, and so is half a line") {
+  for (const std::string& text :
+       {std::string(), std::string("VERSION 2\n\n"), std::string("/var/cache/apt/archives/x.deb\n"),
+        head + "bpftool 7.1\n", head + "bpftool 7.1 amd64 none < 7.5 amd64 none\n",
+        head + "bpftool 7.1 amd64 none < 7.5 amd64 none \n"}) {
+    INFO(text);
+    auto changes = parse_apt(text);
+    REQUIRE_FALSE(changes);
+    CHECK(changes.error().kind == ErrorKind::Invalid);
+    CHECK_FALSE(changes.error().remedy.empty());
+  }
+}

@@ -90,20 +90,20 @@ static __always_inline __u32 immediate_of(__u64 instruction)
 }
 
 /*
- * What is called often is noted once, or nobody could tell what a program with many calls may be granted. Id 0 is a
- * function that the kernel lacks (add_kfunc_call()): the verifier refuses it wherever it can be reached.
+ * What is called often is noted once, or nobody could tell what a program with many calls may be granted. Id 0, a
+ * function that the kernel lacks, finds an empty place and counts: no list has it.
  */
 static __noinline int note_kernel_function(struct gate_usage *usage, __u32 id)
 {
 	__u32 i;
 
 	for (i = 0; i < GATE_EVENT_KFUNCS; i++) {
-		if (usage->kfuncs[i] == id)
-			return 0;
 		if (!usage->kfuncs[i]) {
 			usage->kfuncs[i] = id;
 			break;
 		}
+		if (usage->kfuncs[i] == id)
+			return 0;
 	}
 	usage->kfunc_count++;
 	return 0;

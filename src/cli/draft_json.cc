@@ -16,9 +16,7 @@ Json helpers_json(const manifest::HelperRule& rule) {
   if (rule.is_any()) return "any";
   Json json = Json::object();
   if (rule.read_only) json["class"] = "read-only";
-  json["allow"] = Json::array();
-  for (unsigned helper = 0; helper < rule.allowed.size(); ++helper)
-    if (rule.allowed.test(helper)) json["allow"].push_back(manifest::name_of(manifest::kHelpers, helper));
+  json["allow"] = manifest::names_in(rule.allowed);
   if (!rule.allowed_kfuncs.empty()) json["allow_kfuncs"] = rule.allowed_kfuncs;
   return json;
 }

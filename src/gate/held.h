@@ -10,7 +10,8 @@
 #include "base/unique_fd.h"
 #include "gate/metrics.h"
 #include "gate/probe.h"
-#include "gate_abi.h"
+
+struct gate_policy;
 
 namespace bpfgate::gate {
 

@@ -96,11 +96,8 @@ Json evidence_json(const EvidenceRules& rules) {
 Json helpers_json(const HelperRule& rule) {
   Json json = Json::object();
   if (rule.read_only) json["class"] = "read-only";
-  if (rule.only_listed) json["allow"] = Json::array();
-  for (unsigned number = 0; number < kMaxHelpers; ++number) {
-    if (rule.allowed.test(number)) json["allow"].push_back(name_of(kHelpers, number));
-    if (rule.denied.test(number)) json["deny"].push_back(name_of(kHelpers, number));
-  }
+  if (rule.only_listed || rule.allowed.any()) json["allow"] = names_in(rule.allowed);
+  if (rule.denied.any()) json["deny"] = names_in(rule.denied);
   if (!rule.allowed_kfuncs.empty()) json["allow_kfuncs"] = rule.allowed_kfuncs;
   if (!rule.denied_kfuncs.empty()) json["deny_kfuncs"] = rule.denied_kfuncs;
   return json;

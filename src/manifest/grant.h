@@ -31,6 +31,7 @@ struct HelperRule {
   bool operator==(const HelperRule&) const = default;
 };
 
+std::vector<std::string> names_in(const HelperSet& helpers);  // in the order of their numbers
 HelperSet allowed_helpers(const HelperRule& rule);
 // Of a rule that is a list; others allow all but those denied.
 std::set<std::string> allowed_kfuncs(const HelperRule& rule);

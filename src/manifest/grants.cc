@@ -57,6 +57,13 @@ bool allows_everything(const Grant& grant) {
          grant.when.is_none() && !grant.signed_by;
 }
 
+std::vector<std::string> names_in(const HelperSet& helpers) {
+  std::vector<std::string> names;
+  for (unsigned helper = 0; helper < kMaxHelpers; ++helper)
+    if (helpers.test(helper)) names.push_back(name_of(kHelpers, helper));
+  return names;
+}
+
 HelperSet allowed_helpers(const HelperRule& rule) {
   HelperSet allowed = rule.is_list() ? rule.allowed : HelperSet().set();
   if (rule.read_only) allowed |= read_only_helpers();

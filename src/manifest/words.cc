@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <iterator>
+
 #include "manifest/manifest.h"
 #include "manifest/text.h"
 
@@ -32,8 +35,7 @@ void append_targets(const AttachTargets& targets, std::vector<std::string>& line
 
 std::vector<std::string> names_of(const HelperSet& helpers, const std::set<std::string>& kfuncs) {
   std::vector<std::string> names(kfuncs.begin(), kfuncs.end());
-  for (unsigned helper = 0; helper < kMaxHelpers; ++helper)
-    if (helpers.test(helper)) names.push_back(name_of(kHelpers, helper));
+  std::ranges::copy(names_in(helpers), std::back_inserter(names));
   return names;
 }
 

@@ -104,6 +104,14 @@ TEST_CASE("kernel functions count as helpers do") {
   CHECK(calls_of({loaded}).not_read_only() == std::set<std::string>{"the kernel function bpf_dynptr_slice_rdwr"});
 }
 
+TEST_CASE("a kernel function that has two names is drafted by one") {
+  gate::Event loaded = test::load("/a", "kprobe");
+  loaded.kfuncs = {"bpf_obj_new_impl", "bpf_obj_new"};
+  loaded.kfunc_count = 2;
+  CHECK(manifest::in_words(calls_of({loaded}).grant("a").helpers) == "only bpf_obj_new");
+  CHECK(ask(calls_of({loaded}).grant("a"), {}, call_of(loaded).value()) == manifest::Answer::Granted);
+}
+
 TEST_CASE("what no list of helpers allows takes any") {
   auto takes_any = [](const gate::Event& event) {
     Calls calls = calls_of({event});
@@ -119,6 +127,8 @@ TEST_CASE("what no list of helpers allows takes any") {
   loaded.kfunc_count = 2;
   CHECK(takes_any(loaded));
   loaded.kfuncs = {"bpf_task_from_pid", "function 12345"};
+  CHECK(takes_any(loaded));
+  loaded.kfuncs = {"bpf_task_from_pid", std::string(64, 'f')};  // longer than a manifest takes
   CHECK(takes_any(loaded));
   CHECK(takes_any(test::load("/a", "kprobe", {"helper 250"})));
 }

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/cli.h"
+#include "cli/gate_boot.h"
 #include "cli/gate_status.h"
 #include "cli/output.h"
 #include "cli/policy_source.h"
@@ -171,6 +172,13 @@ Result<int> unload(const GateOptions& options) {
   return exit_good;
 }
 
+Result<int> boot(const GateOptions& options) {
+  BootOptions order{.host = options.policy.root, .load = options.load, .json = options.json};
+  if (!order.host.empty())
+    order.load.places.state = std::filesystem::path(order.host) / order.load.places.state.relative_path();
+  return boot(order);
+}
+
 using Action = Result<int> (*)(const GateOptions&);
 
 struct GateCommand {
@@ -208,6 +216,12 @@ void add_load_options(CLI::App& app, GateOptions& options) {
       ->check(CLI::Range(1U, 1U << 23));
 }
 
+void add_boot_options(CLI::App& app, GateOptions& options) {
+  app.add_option("--host", options.policy.root, "this is an initramfs; the root file system to be is mounted here")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory);
+}
+
 void add_seal_options(CLI::App& app, GateOptions& options) {
   add_policy(app, options);
   app.add_flag("--force", options.force, "even if other processes hold maps or programs of the gate");
@@ -226,6 +240,7 @@ void add_status_options(CLI::App& app, GateOptions& options) {
 
 constexpr GateCommand gate_commands[] = {
     {"load", "load a policy and put the gate into the kernel", load, add_load_options},
+    {"boot", "load the host's policy while it boots, as the kernel's command line says", boot, add_boot_options},
     {"update", "replace the policy of the loaded gate", update, add_update_options},
     {"seal", "let nothing but signed manifests change the gate", seal, add_seal_options},
     {"status", "say what is loaded", status, add_status_options},

@@ -70,7 +70,7 @@ class Walk {
 
   Result<> run() {
     for (;;) {
-      TRY_ASSIGN(struct archive_entry* entry, reader_.next());
+      TRY_ASSIGN(struct archive_entry * entry, reader_.next());
       if (entry == nullptr) return {};
       TRY(look_at(entry));
     }

@@ -50,8 +50,9 @@ Result<> attach_and_pin(Object& object, const Policy& policy, const Kernel& kern
   return {};
 }
 
-Result<> guard_and_arm(Object& object, const Policy& policy, const fs::path& directory) {
+Result<> guard_and_arm(Object& object, const Policy& policy, const fs::path& directory, bool sealed) {
   TRY(object.guard(directory));
+  if (sealed) TRY(object.seal());
   return set_mode(object.policy_maps(), first_generation, policy.header.mode);
 }
 
@@ -77,9 +78,10 @@ Result<> remove_leftover(const fs::path& staging) {
   return pins->remove();
 }
 
-Result<> rename_and_arm(Object& object, const Policy& policy, const fs::path& from, const fs::path& to) {
+Result<> rename_and_arm(Object& object, const Policy& policy, const fs::path& from, const LoadOptions& options) {
+  const fs::path& to = options.places.pins;
   if (::rename(from.c_str(), to.c_str()) != 0) return fail_errno("rename to " + to.string());
-  auto armed = guard_and_arm(object, policy, to);
+  auto armed = guard_and_arm(object, policy, to, options.sealed);
   if (!armed) {
     (void)object.detach_sysctl();
     (void)remove_staging(to);
@@ -262,7 +264,7 @@ Result<> load_and_arm(const manifest::Manifest& manifest, const LoadOptions& opt
     (void)remove_staging(staging);
     return announced;
   }
-  if (auto done = rename_and_arm(object, policy, staging, pins); !done) {
+  if (auto done = rename_and_arm(object, policy, staging, options); !done) {
     (void)remove_staging(staging);
     return done;
   }
@@ -311,6 +313,12 @@ Result<Seal> read_seal(int map) {
   if (bpf_map_lookup_elem(map, &key, &value) != 0) return fail_errno("read map sealed");
   if (value == GATE_UNSEALED) return Seal::Unsealed;
   return value == GATE_RELEASED ? Seal::Released : Seal::Sealed;
+}
+
+Result<> write_seal(int map, uint64_t value) {
+  uint32_t key = 0;
+  if (bpf_map_update_elem(map, &key, &value, BPF_ANY) != 0) return fail_errno("write map sealed");
+  return {};
 }
 
 Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {

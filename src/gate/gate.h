@@ -46,6 +46,7 @@ Result<Counters> read_counters(int map);
 // go, because the gate is being taken away.
 enum class Seal { Unsealed, Sealed, Released };
 Result<Seal> read_seal(int map);
+Result<> write_seal(int map, uint64_t value);  // one of GATE_UNSEALED...
 
 // A gate found pinned.
 struct Status {
@@ -75,6 +76,9 @@ struct LoadOptions {
   // The signature buffers and how long to wait for one: 0 means the build's own figure.
   uint32_t scratch_slots = 0;
   uint32_t scratch_steps = 0;
+  // Sealed before it is armed, in enforce mode. Nobody asks whether this program could ever manage the gate: it may be
+  // the copy in an initramfs, with no evidence at all.
+  bool sealed = false;
 };
 
 // What `manifest` says, in the kernel. Either everything is attached and pinned, or nothing stays behind. A gate that

@@ -166,6 +166,8 @@ Result<> Object::bind_maps() {
   return {};
 }
 
+Result<> Object::seal() { return write_seal(bpf_map__fd(skeleton_->maps.data_sealed), GATE_SEALED); }
+
 Result<> Object::detach_sysctl() {
   TRY_ASSIGN(std::vector<uint32_t> programs, attached_sysctl(bpf_map__fd(skeleton_->maps.guarded)));
   return gate::detach_sysctl(programs);

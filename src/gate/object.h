@@ -55,6 +55,8 @@ class Object {
   // is mounted on the way there. Nobody can add to that later, or take from it. Undone by remove_pins() and
   // detach_sysctl().
   Result<> guard(const std::filesystem::path& pin_directory);
+  // Sets the seal: counts once the guard is there.
+  Result<> seal();
   // Takes back what guard() has attached and no link holds.
   Result<> detach_sysctl();
 

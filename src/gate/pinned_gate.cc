@@ -68,11 +68,7 @@ Result<> PinnedGate::lock() { return pins_.lock(); }
 
 Result<Seal> PinnedGate::seal() const { return read_seal(sealed_.get()); }
 
-Result<> PinnedGate::set_seal(uint64_t value) {
-  uint32_t key = 0;
-  if (bpf_map_update_elem(sealed_.get(), &key, &value, BPF_ANY) != 0) return fail_errno("write map sealed");
-  return {};
-}
+Result<> PinnedGate::set_seal(uint64_t value) { return write_seal(sealed_.get(), value); }
 
 Result<> PinnedGate::check_access() const {
   TRY(map_of_link(anchor_.get(), maps::sealed));

@@ -194,14 +194,14 @@ evidence::Digest offline_digest(const auto& listed) {
   return fsverity::Digest{static_cast<fsverity::Algorithm>(listed.algorithm), listed.digest};
 }
 
-Result<> add_authorities(const manifest::Manifest& manifest, const Signers& signers, Policy& policy) {
+Result<std::vector<gate_authority>> authorities_among(const manifest::Manifest& manifest, const Signers& signers) {
+  std::vector<gate_authority> authorities;
   for (size_t i = 0; i < manifest.signers.size(); ++i) {
     if (manifest.signers[i].role != Role::Manifest || signers.revoked[i]) continue;
     TRY_ASSIGN(gate_authority authority, authority_record(manifest.signers[i], signers.certificates[i]));
-    policy.authorities.push_back(authority);
+    authorities.push_back(authority);
   }
-  policy.header.authority_count = static_cast<uint32_t>(policy.authorities.size());
-  if (policy.authorities.size() <= GATE_MAX_AUTHORITIES) return {};
+  if (authorities.size() <= GATE_MAX_AUTHORITIES) return authorities;
   return fail(ErrorKind::Invalid,
               "the manifest has more than " + std::to_string(GATE_MAX_AUTHORITIES) + " signers of role \"manifest\"",
               "remove some");
@@ -273,12 +273,18 @@ Result<Policy> compile(const manifest::Manifest& manifest) {
   const KeyringGroups keyrings = keyring_groups(manifest, signers);
   TRY(check_keyring_count(keyrings));
   TRY_ASSIGN(policy.grants, compile_grants(manifest, keyrings));
-  TRY(add_authorities(manifest, signers, policy));
+  TRY_ASSIGN(policy.authorities, authorities_among(manifest, signers));
+  policy.header.authority_count = static_cast<uint32_t>(policy.authorities.size());
   TRY(add_keyrings(manifest, signers, keyrings, policy));
   add_digests(manifest, policy);
   for (uint32_t number = 0; number < manifest.volumes.size(); ++number)
     add_volume(manifest, manifest.volumes[number], number, policy);
   return policy;
+}
+
+Result<std::vector<gate_authority>> authorities_in(const manifest::Manifest& manifest) {
+  TRY_ASSIGN(Signers signers, read_signers(manifest));
+  return authorities_among(manifest, signers);
 }
 
 Result<OfflineTrust> offline_trust(const manifest::Manifest& manifest) {

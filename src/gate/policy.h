@@ -36,6 +36,9 @@ struct Policy {
 // ErrorKind::Invalid.
 Result<Policy> compile(const manifest::Manifest& manifest);
 
+// Who may sign the manifest that comes after this one.
+Result<std::vector<gate_authority>> authorities_in(const manifest::Manifest& manifest);
+
 // The same trust for judging offline. The certificates live as long as this.
 struct OfflineTrust {
   Signers signers;

@@ -35,9 +35,8 @@ struct Library {
 };
 
 Result<Library> load_library() {
-  TRY_ASSIGN(
-      SharedLibrary shared,
-      SharedLibrary::load("libsystemd.so.0", "give the events of bpfgate events --json as a file instead"));
+  TRY_ASSIGN(SharedLibrary shared,
+             SharedLibrary::load("libsystemd.so.0", "give the events of bpfgate events --json as a file instead"));
   Library library;
   BPFGATE_JOURNAL_FUNCTIONS(BPFGATE_FIND_FUNCTION)
   return library;
@@ -58,8 +57,8 @@ class Journal {
   }
 
   Result<> seek(std::optional<Time> since) {
-    int status =
-        since ? library_.sd_journal_seek_realtime_usec(journal_.get(), microseconds(*since)) : library_.sd_journal_seek_head(journal_.get());
+    int status = since ? library_.sd_journal_seek_realtime_usec(journal_.get(), microseconds(*since))
+                       : library_.sd_journal_seek_head(journal_.get());
     if (status < 0) return fail_errno("search the journal", -status);
     return {};
   }
@@ -94,7 +93,8 @@ class Journal {
 
  private:
   using Handle = std::unique_ptr<sd_journal, decltype(&sd_journal_close)>;
-  Journal(const Library& library, sd_journal* journal) : library_(library), journal_(journal, library.sd_journal_close) {}
+  Journal(const Library& library, sd_journal* journal)
+      : library_(library), journal_(journal, library.sd_journal_close) {}
 
   static uint64_t microseconds(Time time) {
     return static_cast<uint64_t>(

@@ -27,8 +27,9 @@ int keep_message(rpmlogRec record, rpmlogCallbackData) {
 Result<> load_librpm() {
   static bool is_loaded = false;
   if (is_loaded) return {};
-  TRY_ASSIGN(SharedLibrary shared,
-             SharedLibrary::load(BPFGATE_LIBRPM, "install the library of rpm: Debian's package is librpm9 or librpm10"));
+  TRY_ASSIGN(
+      SharedLibrary shared,
+      SharedLibrary::load(BPFGATE_LIBRPM, "install the library of rpm: Debian's package is librpm9 or librpm10"));
   Librpm& library = loaded;
   BPFGATE_LIBRPM_FUNCTIONS(BPFGATE_FIND_FUNCTION)
   library.rpmlogSetCallback(keep_message, nullptr);

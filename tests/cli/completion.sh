@@ -20,7 +20,7 @@ offers() {
 # _ stands for a word of which nothing is typed yet.
 for shell in bash zsh fish; do
   offers "$shell" 'bpfgate gate l' load
-  offers "$shell" 'bpfgate gate _' load update seal status unload
+  offers "$shell" 'bpfgate gate _' boot load update seal status unload
   offers "$shell" 'bpfgate image _' seal check
   offers "$shell" 'bpfgate image seal _' '<files>'
   offers "$shell" 'bpfgate image seal one _'

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#include "gate/boot.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "gate/policy.h"
+#include "gate/seal.h"
+
+namespace bpfgate::gate {
+namespace {
+
+constexpr std::string_view parameter = "bpfgate=";
+constexpr std::string_view blanks = " \t\n";
+
+// Takes the first word off `text`; empty at its end.
+std::string_view next_word(std::string_view& text) {
+  text.remove_prefix(std::min(text.size(), text.find_first_not_of(blanks)));
+  std::string_view word = text.substr(0, text.find_first_of(blanks));
+  text.remove_prefix(word.size());
+  return word;
+}
+
+std::optional<std::string_view> last_value(std::string_view text) {
+  std::optional<std::string_view> value;
+  for (std::string_view word = next_word(text); !word.empty() && word != "--"; word = next_word(text))
+    if (word.starts_with(parameter)) value = word.substr(parameter.size());
+  return value;
+}
+
+}  // namespace
+
+Result<BootChoice> boot_choice(std::string_view command_line) {
+  std::optional<std::string_view> value = last_value(command_line);
+  if (!value) return BootChoice::AsPolicy;
+  if (*value == "off") return BootChoice::Off;
+  if (*value == "audit") return BootChoice::Audit;
+  if (*value == "enforce") return BootChoice::Enforce;
+  return fail(ErrorKind::Invalid, "the kernel's command line has " + printable(std::string(parameter) += *value),
+              "Write bpfgate=off, bpfgate=audit or bpfgate=enforce.");
+}
+
+Result<> check_may_replace(const manifest::Manifest& embedded, const Order& host) {
+  TRY_ASSIGN(std::vector<gate_authority> authorities, authorities_in(embedded));
+  gate_policy current = {};
+  current.sequence = embedded.sequence;
+  embedded.name.copy(current.name, sizeof(current.name) - 1);
+  return check_authorized(host.manifest, host.signature, current, authorities);
+}
+
+}  // namespace bpfgate::gate

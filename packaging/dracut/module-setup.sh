@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Puts bpfgate and the host's policy into the initramfs, where the host has one. dracut(8) says when each function is called.
+# shellcheck disable=SC2154 # dracutsysrootdir, moddir, initdir: dracut's
+
+check() {
+  [[ -e $dracutsysrootdir/etc/bpfgate/manifest.json || -e $dracutsysrootdir/usr/lib/bpfgate/manifest.json ]]
+}
+
+install() {
+  local file
+  inst_multiple bpfgate mount mountpoint
+  # Signatures of files are for the host, and there may be many.
+  while IFS= read -r -d '' file; do
+    inst "${file#"$dracutsysrootdir"}"
+  done < <(find "$dracutsysrootdir"/{usr/lib,etc}/bpfgate -name sigs.d -prune -o \( -type f -o -type l \) -print0 2>/dev/null)
+  "$dracutsysrootdir/usr/bin/bpfgate" manifest check --host --root "$initdir" >/dev/null ||
+    dfatal "bpfgate: the policy cannot be loaded from the initramfs, where it is without what is not below its directory"
+  inst_hook pre-pivot 90 "$moddir/bpfgate.sh"
+}

@@ -9,7 +9,7 @@ check() {
 
 install() {
   local file
-  inst_multiple bpfgate mount mountpoint
+  inst_multiple bpfgate
   # Signatures of files are for the host, and there may be many.
   while IFS= read -r -d '' file; do
     inst "${file#"$dracutsysrootdir"}"

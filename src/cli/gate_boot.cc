@@ -82,29 +82,52 @@ Result<gate::Order> order_of(const BootOptions& options) {
   return options.host.empty() ? gate::load_order(manifest::LayerPaths{}) : order_in_initramfs(options.host);
 }
 
-// Sealed from the first, where somebody could ever change it again: between its load and a seal by whoever comes later
-// root could.
-Result<> load(const manifest::Manifest& manifest, const BootOptions& options) {
-  gate::LoadOptions load = options.load;
+// Where nobody could ever change it again it is not sealed, and whoever is root and gets an administrator's grant can
+// change it as he likes.
+Result<bool> is_to_be_sealed(const manifest::Manifest& manifest) {
   TRY_ASSIGN(bool is_changeable, gate::has_authority(manifest));
-  load.sealed = is_changeable && manifest.mode == manifest::Mode::Enforce;
+  return is_changeable && manifest.mode == manifest::Mode::Enforce;
+}
+
+// What was executed before there was a gate cannot manage a sealed one. This program, once more, can.
+Result<> seal_by_successor(const BootOptions& options) {
+  std::string pins = options.load.places.pins, state = options.load.places.state;
+  const char* words[] = {"bpfgate",     "gate",
+                         "boot",        "--pin-directory",
+                         pins.c_str(),  "--state-directory",
+                         state.c_str(), options.json ? "--json" : nullptr,
+                         nullptr};
+  ::execv("/proc/self/exe", const_cast<char* const*>(words));
+  return fail_errno("execute bpfgate once more, to seal the gate");
+}
+
+Result<> load(const manifest::Manifest& manifest, const BootOptions& options) {
+  const bool in_initramfs = !options.host.empty();
+  gate::LoadOptions load = options.load;
+  TRY_ASSIGN(bool sealed, is_to_be_sealed(manifest));
+  load.sealed = in_initramfs && sealed;
+  load.new_root = options.host;
+  if (in_initramfs) TRY(gate::mount_missing());
   TRY(gate::load(manifest, load));
   std::fprintf(stderr, "bpfgate: %s, sequence %llu, is in force in %s mode%s\n", manifest.name.c_str(),
                static_cast<unsigned long long>(manifest.sequence), mode_name(manifest.mode).c_str(),
                load.sealed ? ", sealed" : "");
-  // An initramfs can write nowhere that lasts.
-  if (load.sealed && options.host.empty()) return gate::record_sequence(load.places.state, manifest);
-  return {};
+  return sealed && !in_initramfs ? seal_by_successor(options) : Result<>();
 }
 
-// One that the initramfs has loaded. Whether it takes another policy is for the gate to say.
+// One that is there already. Whether it takes another policy is for the gate to say.
 Result<> go_on_with(const gate::Status& present, const gate::Order& order, const BootOptions& options) {
-  if (present.policy_hash != gate::policy_hash(order.manifest)) return gate::update(order, options.load.places);
+  const gate::Places& places = options.load.places;
+  const manifest::Manifest& manifest = order.manifest;
   if (!present.missing_hooks.empty())
     return fail(ErrorKind::Failed, "the gate is incomplete: " + present.missing_hooks.front() + " is not attached",
                 "Boot again.");
-  if (present.sealed) TRY(gate::record_sequence(options.load.places.state, order.manifest));
-  std::fprintf(stderr, "bpfgate: the policy is in force already\n");
+  TRY_ASSIGN(bool sealed, is_to_be_sealed(manifest));
+  if (present.policy_hash != gate::policy_hash(manifest)) TRY(gate::update(order, places));
+  if (sealed && !present.sealed) TRY(gate::seal(manifest, places, false));
+  // An initramfs can write nowhere that lasts.
+  if (present.sealed) TRY(gate::record_sequence(places.state, manifest));
+  std::fprintf(stderr, "bpfgate: the policy of this host is in force\n");
   return {};
 }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "gate/boot.h"
 
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -29,6 +33,13 @@ std::optional<std::string_view> last_value(std::string_view text) {
   return value;
 }
 
+Result<> mount_unless_there(const char* type, const char* place, long magic, const char* options) {
+  struct statfs status = {};
+  if (::statfs(place, &status) == 0 && status.f_type == magic) return {};
+  if (::mount(type, place, type, MS_NOSUID | MS_NODEV | MS_NOEXEC, options) == 0) return {};
+  return fail_errno(std::string("mount ") + place);
+}
+
 }  // namespace
 
 Result<BootChoice> boot_choice(std::string_view command_line) {
@@ -39,6 +50,11 @@ Result<BootChoice> boot_choice(std::string_view command_line) {
   if (*value == "enforce") return BootChoice::Enforce;
   return fail(ErrorKind::Invalid, "the kernel's command line has " + printable(std::string(parameter) += *value),
               "Write bpfgate=off, bpfgate=audit or bpfgate=enforce.");
+}
+
+Result<> mount_missing() {
+  TRY(mount_unless_there("securityfs", "/sys/kernel/security", SECURITYFS_MAGIC, nullptr));
+  return mount_unless_there("bpf", "/sys/fs/bpf", BPF_FS_MAGIC, "mode=700");
 }
 
 Result<> check_may_replace(const manifest::Manifest& embedded, const Order& host) {

@@ -17,6 +17,9 @@ enum class BootChoice { AsPolicy, Off, Audit, Enforce };
 // parameters; what stands behind "--" is for init. Any other word is ErrorKind::Invalid, and must not be taken for off.
 Result<BootChoice> boot_choice(std::string_view command_line);
 
+// What a load wants mounted, and an initramfs has not: securityfs and the BPF file system, at their usual places.
+Result<> mount_missing();
+
 // Whether a policy may take the place of the one in the initramfs, which is what the boot loader vouches for: signed by
 // a signer of manifests that `embedded` names, of the same name, with a higher sequence number. If not:
 // ErrorKind::Refused.

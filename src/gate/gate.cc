@@ -50,9 +50,9 @@ Result<> attach_and_pin(Object& object, const Policy& policy, const Kernel& kern
   return {};
 }
 
-Result<> guard_and_arm(Object& object, const Policy& policy, const fs::path& directory, bool sealed) {
-  TRY(object.guard(directory));
-  if (sealed) TRY(object.seal());
+Result<> guard_and_arm(Object& object, const Policy& policy, const LoadOptions& options) {
+  TRY(object.guard(options.places.pins, options.new_root));
+  if (options.sealed) TRY(object.seal());
   return set_mode(object.policy_maps(), first_generation, policy.header.mode);
 }
 
@@ -81,7 +81,7 @@ Result<> remove_leftover(const fs::path& staging) {
 Result<> rename_and_arm(Object& object, const Policy& policy, const fs::path& from, const LoadOptions& options) {
   const fs::path& to = options.places.pins;
   if (::rename(from.c_str(), to.c_str()) != 0) return fail_errno("rename to " + to.string());
-  auto armed = guard_and_arm(object, policy, to, options.sealed);
+  auto armed = guard_and_arm(object, policy, options);
   if (!armed) {
     (void)object.detach_sysctl();
     (void)remove_staging(to);
@@ -323,7 +323,7 @@ Result<> write_seal(int map, uint64_t value) {
 
 Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {
   TRY(load_and_arm(manifest, options));
-  if (manifest.mode != manifest::Mode::Enforce) return {};
+  if (manifest.mode != manifest::Mode::Enforce || options.sealed) return {};
   auto settled = settle(manifest, options.places.pins);
   if (settled) return {};
   auto unloaded = unload(std::nullopt, options.places);

@@ -76,9 +76,12 @@ struct LoadOptions {
   // The signature buffers and how long to wait for one: 0 means the build's own figure.
   uint32_t scratch_slots = 0;
   uint32_t scratch_steps = 0;
-  // Sealed before it is armed, in enforce mode. Nobody asks whether this program could ever manage the gate: it may be
-  // the copy in an initramfs, with no evidence at all.
+  // In enforce mode: sealed before it is armed. Only for an initramfs, where nobody else can have a hand in it: this
+  // program, with no evidence at all there, cannot look for descriptors of others afterwards.
   bool sealed = false;
+  // In an initramfs: where the root file system to be is mounted. Directories of the initramfs go with it, so those of
+  // the same names there are guarded instead.
+  std::filesystem::path new_root;
 };
 
 // What `manifest` says, in the kernel. Either everything is attached and pinned, or nothing stays behind. A gate that

@@ -60,12 +60,14 @@ Result<struct statx> describe_below_mount(const fs::path& mount_point) {
 }
 
 // Every mount on the way down begins where the mount id changes.
-Result<> append_mount_points(fs::path path, std::vector<Guarded>& objects) {
+Result<> append_mount_points(fs::path path, const fs::path& new_root, std::vector<Guarded>& objects) {
+  TRY_ASSIGN(struct statx root, describe("/"));
   for (; path != path.parent_path(); path = path.parent_path()) {
     TRY_ASSIGN(struct statx own, describe(path));
     TRY_ASSIGN(struct statx above, describe(path.parent_path()));
     if (own.stx_mnt_id == above.stx_mnt_id) continue;
-    TRY_ASSIGN(struct statx below, describe_below_mount(path));
+    const bool moves = !new_root.empty() && above.stx_mnt_id == root.stx_mnt_id;
+    TRY_ASSIGN(struct statx below, moves ? describe(new_root / path.relative_path()) : describe_below_mount(path));
     objects.push_back({inode_of(below), GATE_FOR_ADMINISTRATORS});
   }
   return {};
@@ -112,7 +114,7 @@ Result<> append_link(int link, std::vector<Guarded>& objects) {
   return {};
 }
 
-Result<> append_pins(const fs::path& pin_directory, std::vector<Guarded>& objects) {
+Result<> append_pins(const fs::path& pin_directory, const fs::path& new_root, std::vector<Guarded>& objects) {
   TRY(append_inode(pin_directory, objects));
   std::error_code error;
   for (fs::recursive_directory_iterator it(pin_directory, error), end; !error && it != end; it.increment(error))
@@ -121,7 +123,7 @@ Result<> append_pins(const fs::path& pin_directory, std::vector<Guarded>& object
   objects.push_back({{GATE_OBJECT_FILE_SYSTEM, objects.back().object.device, 0}, GATE_FOR_ADMINISTRATORS});
   TRY_ASSIGN(struct statx info, describe(pin_directory));
   objects.push_back({{GATE_OBJECT_MOUNT, 0, info.stx_mnt_id}, GATE_FOR_ADMINISTRATORS});
-  return append_mount_points(pin_directory, objects);
+  return append_mount_points(pin_directory, new_root, objects);
 }
 
 Result<> write_guarded(int map, const std::vector<Guarded>& objects) {

@@ -173,7 +173,7 @@ Result<> Object::detach_sysctl() {
   return gate::detach_sysctl(programs);
 }
 
-Result<> Object::guard(const std::filesystem::path& pin_directory) {
+Result<> Object::guard(const std::filesystem::path& pin_directory, const std::filesystem::path& new_root) {
   std::vector<Guarded> objects;
   const auto& maps = skeleton_->maps;
   const bpf_map* internal[] = {maps.tasks,   maps.verdicts, maps.vouchers, maps.scratch,
@@ -189,7 +189,7 @@ Result<> Object::guard(const std::filesystem::path& pin_directory) {
   }
   for (const auto& link : links_) TRY(append_link(bpf_link__fd(link.get()), objects));
   if (extension_) TRY(extension_->append_to(objects));
-  TRY(append_pins(pin_directory, objects));
+  TRY(append_pins(pin_directory, new_root, objects));
   TRY(write_guarded(bpf_map__fd(skeleton_->maps.guarded), objects));
   return attach_sysctl(bpf_program__fd(skeleton_->progs.guard_sysctl));
 }

@@ -52,9 +52,9 @@ class Object {
   // Makes every map that user space needs reachable from one program's link (gate/links.h).
   Result<> bind_maps();
   // From now on only administrators reach this object's maps, programs and links, the pins in `pin_directory`, and what
-  // is mounted on the way there. Nobody can add to that later, or take from it. Undone by remove_pins() and
-  // detach_sysctl().
-  Result<> guard(const std::filesystem::path& pin_directory);
+  // is mounted on the way there (see LoadOptions for `new_root`). Nobody can add to that later, or take from it. Undone
+  // by remove_pins() and detach_sysctl().
+  Result<> guard(const std::filesystem::path& pin_directory, const std::filesystem::path& new_root);
   // Sets the seal: counts once the guard is there.
   Result<> seal();
   // Takes back what guard() has attached and no link holds.

@@ -54,7 +54,6 @@ policy / audit 1
 expect_status 0 "an auditing policy" bpfgate gate boot
 expect_gate "audit 1 False" "is loaded"
 expect_status 0 "once more is no error" bpfgate gate boot
-expect_output 'in force already' "it says so" bpfgate gate boot
 policy / audit 2
 expect_status 0 "another auditing policy" bpfgate gate boot
 expect_gate "audit 2 False" "replaces it"
@@ -77,6 +76,12 @@ expect_status 0 "a newer one by whom the old one names" bpfgate gate boot
 expect_gate "enforce 4 True" "it is in force"
 expect_status 1 "a bpfgate that is no administrator" "$unsigned_bpfgate" gate boot
 take_away 5
+policy / enforce 6 policy
+expect_status 1 "one that is no administrator has loaded it" "$unsigned_bpfgate" gate boot
+expect_gate "enforce 6 False" "it enforces, and is not sealed"
+expect_status 0 "one that is" bpfgate gate boot
+expect_gate "enforce 6 True" "seals it"
+take_away 7
 
 # --- In an initramfs, with the host at $host.
 in_initramfs() { bpfgate gate boot --host "$host"; }

@@ -316,7 +316,7 @@ enum gate_object_kind {
 	GATE_OBJECT_LINK = 3,   /* id: of the link */
 	GATE_OBJECT_INODE = 4,   /* device and inode number */
 	GATE_OBJECT_FILE_SYSTEM = 5, /* device; id 0 */
-	GATE_OBJECT_MOUNT = 6,   /* id: as in /proc/PID/mountinfo */
+	GATE_OBJECT_MOUNT_NAMESPACE = 6, /* id: the inode number of /proc/PID/ns/mnt */
 };
 struct gate_object {
 	__u32 kind;   /* enum gate_object_kind */

@@ -179,6 +179,8 @@ int BPF_PROG(guard_move_mount, const struct path *from_path, const struct path *
 			 ret);
 }
 
+#define GATE_MAX_MOUNTS (1 << 20)
+
 /* A walk over all that is mounted below, as next_mnt() in fs/namespace.c does it. */
 struct gate_walk {
 	struct mount *root;
@@ -186,28 +188,113 @@ struct gate_walk {
 	bool ascending;
 	bool found;
 	bool finished;
+	__u32 pins_below; /* mounts of the pins' file system that go along, of those the host has */
+	struct super_block *pins;
 };
 
-/*
- * The mount the gate was pinned on; or another one of its file system, where unmounting it is passed on to its peers,
- * of which that mount may be one. A private copy in some container's namespace may go.
- */
-static __always_inline bool takes_pins_along(struct mount *mount)
+static __always_inline bool is_of_host(struct mount *mount)
 {
-	int id = BPF_CORE_READ(mount, mnt_id);
+	return is_guarded(GATE_OBJECT_MOUNT_NAMESPACE, 0, BPF_CORE_READ(mount, mnt_ns, ns.inum));
+}
 
-	struct inode *mount_point;
+/*
+ * Where unmounting is passed on to peers, what they have goes too: whatever is mounted in the place of the pins, for
+ * that is what it goes by. Otherwise only what goes is counted. A private copy in some container's namespace may go.
+ */
+static __always_inline bool takes_pins_along(struct mount *mount, struct gate_walk *walk)
+{
+	struct super_block *file_system = BPF_CORE_READ(mount, mnt.mnt_sb);
+	bool has_pins = is_guarded(GATE_OBJECT_FILE_SYSTEM, BPF_CORE_READ(file_system, s_dev), 0);
+	struct inode *mount_point = BPF_CORE_READ(mount, mnt_mountpoint, d_inode);
 
-	if (is_guarded(GATE_OBJECT_MOUNT, 0, id))
-		return true;
-	if (BPF_CORE_READ(mount, mnt_parent, mnt_group_id) == 0)
+	if (BPF_CORE_READ(mount, mnt_parent, mnt_group_id) == 0) {
+		if (has_pins && is_of_host(mount)) {
+			walk->pins_below++;
+			walk->pins = file_system;
+		}
 		return false;
-	if (is_guarded(GATE_OBJECT_FILE_SYSTEM, BPF_CORE_READ(mount, mnt.mnt_sb, s_dev), 0))
-		return true;
-	/* What is passed on goes by the place alone: whatever is mounted there unmounts what the peers have there. */
-	mount_point = BPF_CORE_READ(mount, mnt_mountpoint, d_inode);
-	return is_guarded(GATE_OBJECT_INODE, BPF_CORE_READ(mount_point, i_sb, s_dev),
-			  BPF_CORE_READ(mount_point, i_ino));
+	}
+	return has_pins || is_guarded(GATE_OBJECT_INODE, BPF_CORE_READ(mount_point, i_sb, s_dev),
+				      BPF_CORE_READ(mount_point, i_ino));
+}
+
+/* A file system's mounts were on a list_head until 6.17, and follow each other by a pointer since. */
+struct mount___list {
+	struct list_head mnt_instance;
+} __attribute__((preserve_access_index));
+
+struct super_block___list {
+	struct list_head s_mounts;
+} __attribute__((preserve_access_index));
+
+struct mount___next {
+	struct mount___next *mnt_next_for_sb;
+} __attribute__((preserve_access_index));
+
+struct super_block___next {
+	struct mount___next *s_mounts;
+} __attribute__((preserve_access_index));
+
+struct gate_count {
+	struct list_head *end; /* where there is a list_head */
+	struct list_head *entry;
+	struct mount___next *next;
+	__u32 mounts;
+	bool finished;
+};
+
+static long count_list_step(__u64 step, struct gate_count *count)
+{
+	struct list_head *entry = count->entry;
+	struct mount *mount;
+
+	if (entry == count->end) {
+		count->finished = true;
+		return 1;
+	}
+	mount = (void *)entry - bpf_core_field_offset(struct mount___list, mnt_instance);
+	if (is_of_host(mount))
+		count->mounts++;
+	count->entry = BPF_CORE_READ(entry, next);
+	return 0;
+}
+
+static long count_next_step(__u64 step, struct gate_count *count)
+{
+	struct mount___next *mount = count->next;
+
+	if (!mount) {
+		count->finished = true;
+		return 1;
+	}
+	if (is_of_host((struct mount *)mount))
+		count->mounts++;
+	count->next = BPF_CORE_READ(mount, mnt_next_for_sb);
+	return 0;
+}
+
+/*
+ * Whether the host keeps another mount of the pins' file system. So whoever leaves an old root behind, with all that is
+ * mounted there, as the way from an initramfs to the host and a soft reboot do, has put the same mounts into the new
+ * one before.
+ */
+static __always_inline bool keeps_pins(const struct gate_walk *walk)
+{
+	struct gate_count count = {};
+	struct super_block___next *by_next = (void *)walk->pins;
+	struct mount___next *shape = NULL;
+	struct list_head *end;
+
+	if (bpf_core_field_exists(shape->mnt_next_for_sb)) {
+		count.next = BPF_CORE_READ(by_next, s_mounts);
+		bpf_loop(GATE_MAX_MOUNTS, count_next_step, &count, 0);
+	} else {
+		end = (void *)walk->pins + bpf_core_field_offset(struct super_block___list, s_mounts);
+		count.end = end;
+		count.entry = BPF_CORE_READ(end, next);
+		bpf_loop(GATE_MAX_MOUNTS, count_list_step, &count, 0);
+	}
+	return count.finished && count.mounts > walk->pins_below;
 }
 
 static __always_inline struct mount *mount_of_child(struct list_head *entry)
@@ -227,7 +314,7 @@ static long walk_step(__u64 step, struct gate_walk *walk)
 	struct list_head *next;
 
 	if (!walk->ascending) {
-		if (takes_pins_along(at)) {
+		if (takes_pins_along(at, walk)) {
 			walk->found = true;
 			return 1;
 		}
@@ -261,8 +348,9 @@ int BPF_PROG(guard_umount, struct vfsmount *mnt, int flags, int ret)
 	bpf_get_func_arg(ctx, 0, &address);
 	walk.root = (struct mount *)(address - bpf_core_field_offset(struct mount, mnt));
 	walk.at = walk.root;
-	bpf_loop(1 << 20, walk_step, &walk, 0);
-	return refuse_if(walk.found || !walk.finished, GATE_REASON_GUARDED_MOUNT, ret);
+	bpf_loop(GATE_MAX_MOUNTS, walk_step, &walk, 0);
+	return refuse_if(walk.found || !walk.finished || (walk.pins_below && !keeps_pins(&walk)),
+			 GATE_REASON_GUARDED_MOUNT, ret);
 }
 
 SEC("lsm/sb_remount")

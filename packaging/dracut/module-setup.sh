@@ -11,10 +11,13 @@ install() {
   local file
   inst_multiple bpfgate
   # Signatures of files are for the host, and there may be many.
-  while IFS= read -r -d '' file; do
-    inst "${file#"$dracutsysrootdir"}"
-  done < <(find "$dracutsysrootdir"/{usr/lib,etc}/bpfgate -name sigs.d -prune -o \( -type f -o -type l \) -print0 2>/dev/null)
-  "$dracutsysrootdir/usr/bin/bpfgate" manifest check --host --root "$initdir" >/dev/null ||
+  find "$dracutsysrootdir"/usr/lib/bpfgate "$dracutsysrootdir"/etc/bpfgate \
+    -name sigs.d -prune -o \( -type f -o -type l \) -print0 2>/dev/null |
+    while IFS= read -r -d '' file; do inst "${file#"$dracutsysrootdir"}"; done
+  # A certificate elsewhere than beside the manifest, say, is not there.
+  if ! "$dracutsysrootdir/usr/bin/bpfgate" manifest check --host --root "$initdir" >/dev/null; then
     dfatal "bpfgate: the policy cannot be loaded from the initramfs, where it is without what is not below its directory"
+    exit 1
+  fi
   inst_hook pre-pivot 90 "$moddir/bpfgate.sh"
 }

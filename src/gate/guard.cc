@@ -73,6 +73,16 @@ Result<> append_mount_points(fs::path path, const fs::path& new_root, std::vecto
   return {};
 }
 
+// The host's mount namespace is process 1's; this program's own is another where somebody wants it so.
+Result<> append_namespaces(std::vector<Guarded>& objects) {
+  for (const char* link : {"/proc/1/ns/mnt", "/proc/self/ns/mnt"}) {
+    struct stat status = {};
+    if (::stat(link, &status) != 0) return fail_errno(link);
+    objects.push_back({{GATE_OBJECT_MOUNT_NAMESPACE, 0, status.st_ino}, GATE_FOR_ADMINISTRATORS});
+  }
+  return {};
+}
+
 // A mount of one's own, attached nowhere: neither whether nor where the host has mounted it matters.
 Result<UniqueFd> open_root_cgroup() {
   UniqueFd context(::fsopen("cgroup2", FSOPEN_CLOEXEC));
@@ -121,8 +131,7 @@ Result<> append_pins(const fs::path& pin_directory, const fs::path& new_root, st
     TRY(append_inode(it->path(), objects));
   if (error) return fail(ErrorKind::Failed, "list " + pin_directory.string() + ": " + error.message());
   objects.push_back({{GATE_OBJECT_FILE_SYSTEM, objects.back().object.device, 0}, GATE_FOR_ADMINISTRATORS});
-  TRY_ASSIGN(struct statx info, describe(pin_directory));
-  objects.push_back({{GATE_OBJECT_MOUNT, 0, info.stx_mnt_id}, GATE_FOR_ADMINISTRATORS});
+  TRY(append_namespaces(objects));
   return append_mount_points(pin_directory, new_root, objects);
 }
 

@@ -26,7 +26,7 @@ struct Guarded {
 Result<> append_map(int map, uint32_t reach, std::vector<Guarded>& objects);
 Result<> append_program(int program, std::vector<Guarded>& objects);
 Result<> append_link(int link, std::vector<Guarded>& objects);
-// The directory, everything in it, the file system, the mount, and the directories that mounts on the way stand on; of
+// The directory, everything in it, the file system, the host's mount namespace, and the directories that mounts on the way stand on; of
 // `new_root` what would be of /, unless it is empty.
 Result<> append_pins(const std::filesystem::path& pin_directory, const std::filesystem::path& new_root,
                      std::vector<Guarded>& objects);

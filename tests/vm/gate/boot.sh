@@ -107,7 +107,7 @@ expect_gate none "none of them is loaded"
 expect_output 'is older than 12' "it says why" in_initramfs
 
 # --- What the command line says.
-rm -r "$host/etc" /var/lib/bpfgate
+rm -r "${host:?}/etc" /var/lib/bpfgate
 policy / enforce 20
 command_line bpfgate=off
 expect_status 0 "bpfgate=off" bpfgate gate boot

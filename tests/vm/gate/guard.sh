@@ -208,6 +208,12 @@ attempt "control: another tree mounted once more and unmounted lazily: allowed" 
   "./unsigned bind-tree-and-umount $work/tree $work/target"
 mount --make-rprivate / || die "make-rprivate"
 attempt "control: a private copy of the file system unmounted: allowed" 0 "./unsigned umount-private-copy /sys/fs/bpf"
+# As whoever moves to another root does. What was refused above is still mounted, once more, until nobody is told of it.
+while umount -l "$work/target" 2>/dev/null; do :; done
+./unsigned bind /sys/fs/bpf "$work/target" || die "bind"
+attempt "control: the file system unmounted where it is mounted twice: allowed" 0 "./unsigned umount-lazily /sys/fs/bpf"
+attempt "gate: and where it is mounted once again: denied" 1 "./unsigned umount-lazily $work/target"
+./unsigned move-mount-by-name "$work/target" /sys/fs/bpf || fail "the mount was not moved to its place"
 attempt "gate: a program that replaces what security_bpf() answers: denied" 1 "./loader load-modify-return security_bpf"
 attempt "gate: an LSM program of a cgroup, which answers what it likes: denied" 1 "./loader load-cgroup-lsm bpf"
 attempt "gate: a program on sysctls: denied" 1 "./loader load-sysctl-program"

@@ -6,9 +6,9 @@
 #include <map>
 #include <memory>
 
+#include "base/process.h"
 #include "base/unique_fd.h"
 #include "deb/libarchive.h"
-#include "deb/process.h"
 
 namespace bpfgate::deb {
 namespace {
@@ -70,7 +70,7 @@ class Walk {
 
   Result<> run() {
     for (;;) {
-      TRY_ASSIGN(struct archive_entry* entry, reader_.next());
+      TRY_ASSIGN(struct archive_entry * entry, reader_.next());
       if (entry == nullptr) return {};
       TRY(look_at(entry));
     }

@@ -27,6 +27,7 @@ Result<> Process::spawn(std::vector<std::string>& words, int input, Complaints c
   if (complaints == Complaints::Hidden)
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   int code = ::posix_spawnp(&id_, arguments[0], &actions, nullptr, arguments.data(), environ);

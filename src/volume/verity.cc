@@ -101,14 +101,21 @@ Result<> check_size(const Context& context, ByteView root_hash, const std::files
               "give it as bpfgate volume format prints it");
 }
 
+bool is_about_keys(int code) { return code == -ENOKEY || code == -EKEYREJECTED || code == -EBADMSG; }
+
 Failure not_opened(const Context& context, const Opening& opening, int code) {
-  if (::geteuid() != 0) return context.failure(opening.name + " cannot be opened", code, "run it as root");
-  if (opening.signature)
-    return context.failure(opening.name + " cannot be opened with this signature", code,
-                           "the signer must be in a keyring that the kernel verifies root hashes with: see "
-                           "\"Volumes\" in docs/MANIFEST.md");
-  return context.failure(opening.name + " cannot be opened", code,
-                         "a kernel that requires signatures (dm_verity.require_signatures) needs one");
+  const char* remedy = "";
+  if (code == -EEXIST)
+    remedy = "choose another name, or close that device: veritysetup close";
+  else if (::geteuid() != 0)
+    remedy = "run it as root";
+  else if (opening.signature && is_about_keys(code))
+    remedy =
+        "the signer must be in a keyring that the kernel verifies root hashes with: see \"Volumes\" in "
+        "docs/MANIFEST.md";
+  else if (is_about_keys(code))
+    remedy = "this kernel wants a signature (dm_verity.require_signatures): sign it";
+  return context.failure(opening.name + " cannot be opened", code, remedy);
 }
 
 }  // namespace

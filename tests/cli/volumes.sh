@@ -3,6 +3,7 @@
 # Images of volumes, sourced by the tests of `bpfgate volume` after lib.sh.
 PATH+=:/usr/sbin:/sbin
 
+# shellcheck disable=SC2034 # for the tests
 uuid=11111111-2222-3333-4444-555555555555
 
 # volume_root: a directory `root` with a tool in it.

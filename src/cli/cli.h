@@ -44,6 +44,7 @@ void setup_gate(CLI::App& app, int& status);
 void setup_doctor(CLI::App& app, int& status);
 void setup_store(CLI::App& app, int& status);
 void setup_status(CLI::App& app, int& status);
+void setup_volume(CLI::App& app, int& status);
 void setup_events(CLI::App& app, int& status);
 void setup_explain(CLI::App& app, int& status);
 void setup_learn(CLI::App& app, int& status);

@@ -18,6 +18,7 @@ constexpr Command commands[] = {
     {"verify", "say whether the gate would accept files", setup_verify},
     {"inspect", "show the evidence a file carries", setup_inspect},
     {"image", "seal and check files in an ext4 image that is not mounted", setup_image},
+    {"volume", "make, sign, check and open dm-verity volumes", setup_volume},
     {"manifest", "check and sign manifests", setup_manifest},
     {"gate", "load, update and unload the gate in the kernel", setup_gate},
     {"store", "signatures beside the files they are of, for packages", setup_store},

@@ -8,6 +8,8 @@ Failure refuse(std::string what, std::string mend) {
   return fail(ErrorKind::Unsupported, std::move(what), std::move(mend));
 }
 
+}  // namespace
+
 Result<> check_kind(const ext2_inode& inode) {
   if (LINUX_S_ISLNK(inode.i_mode))
     return fail(ErrorKind::Failed, "is a symbolic link", "name the file that it points to, as a path in the image");
@@ -15,8 +17,6 @@ Result<> check_kind(const ext2_inode& inode) {
   if (!is_regular(inode)) return fail(ErrorKind::Failed, "is no regular file");
   return {};
 }
-
-}  // namespace
 
 Result<> check_image(const FileSystem& file_system, const fsverity::Parameters& parameters) {
   ext2_super_block* super = file_system.get()->super;

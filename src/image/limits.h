@@ -9,6 +9,9 @@ namespace bpfgate::image {
 // Features that sealing would have to keep books of and does not, and Merkle trees that the kernel would not take.
 Result<> check_image(const FileSystem& file_system, const fsverity::Parameters& parameters);
 
+// A regular file, or what it is instead.
+Result<> check_kind(const ext2_inode& inode);
+
 // What the kernel would not seal either, and says so in fewer words.
 Result<> check_file(const FileSystem& file_system, const ext2_inode& inode);
 

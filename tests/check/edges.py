@@ -27,11 +27,11 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 OWNERS = [
     (re.compile(r"bpf/|.*\.skel\.h$|gate_abi\.h$"), {"gate"}),
     (re.compile(r"keyutils\.h$"), {"keyring"}),
-    (re.compile(r"libdevmapper\.h$"), {"volume"}),
+    (re.compile(r"lib(devmapper|cryptsetup)\.h$"), {"volume"}),
     (re.compile(r"openssl/"), {"crypto"}),
     (re.compile(r"libfsverity\.h$"), {"fsverity"}),
-    (re.compile(r"(ext2fs|et)/"), {"image"}),
-    (re.compile(r"nlohmann/"), {"manifest", "store", "cli", "service"}),
+    (re.compile(r"(ext2fs|et|sqfs)/"), {"image"}),
+    (re.compile(r"nlohmann/"), {"manifest", "volume", "store", "cli", "service"}),
     # The room and librpm's headers have the same name; those of librpm are called rpm-something, but for two.
     (re.compile(r"rpm/(argv|header|rpm\w+)\.h$"), {"rpm"}),
     (re.compile(r"CLI/"), {"cli"}),
@@ -129,6 +129,8 @@ def self_test(table):
         ("image/x.cc", '#include "sign/sign.h"'),
         ("image/x.cc", "#include <libfsverity.h>"),
         ("cli/x.cc", "#include <ext2fs/ext2fs.h>"),
+        ("image/x.cc", "#include <libcryptsetup.h>"),
+        ("volume/x.cc", "#include <sqfs/dir_reader.h>"),
         ("attic/x.cc", ""),
     ]
     accepted = [

@@ -23,6 +23,10 @@ for shell in bash zsh fish; do
   offers "$shell" 'bpfgate gate _' boot load update seal status unload
   offers "$shell" 'bpfgate image _' seal check
   offers "$shell" 'bpfgate image seal _' '<files>'
+  offers "$shell" 'bpfgate volume _' format sign verify open manifest
+  offers "$shell" 'bpfgate volume verify _' '<files>'
+  offers "$shell" 'bpfgate volume format --hash-alg _' sha256 sha512
+  offers "$shell" 'bpfgate volume open image _'
   offers "$shell" 'bpfgate image seal one _'
   offers "$shell" 'bpfgate manifest diff one _' '<files>'
   offers "$shell" 'bpfgate manifest diff one two _'

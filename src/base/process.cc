@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "deb/process.h"
+#include "base/process.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -8,7 +8,7 @@
 
 extern char** environ;
 
-namespace bpfgate::deb {
+namespace bpfgate {
 
 Result<Process> Process::start(std::vector<std::string> words, Complaints complaints) {
   int ends[2];
@@ -27,6 +27,7 @@ Result<> Process::spawn(std::vector<std::string>& words, int input, Complaints c
   if (complaints == Complaints::Hidden)
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   int code = ::posix_spawnp(&id_, arguments[0], &actions, nullptr, arguments.data(), environ);
@@ -44,4 +45,4 @@ Result<int> Process::wait() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-}  // namespace bpfgate::deb
+}  // namespace bpfgate

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// The subcommands of `bpfgate volume` that have files of their own.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace bpfgate::cli {
+
+void setup_volume_sign(CLI::App& parent, int& status);
+void setup_volume_manifest(CLI::App& parent, int& status);
+
+}  // namespace bpfgate::cli

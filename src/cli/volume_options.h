@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The files of a dm-verity volume as command-line options, and what its commands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "cli/output.h"
+#include "volume/signature.h"
+#include "volume/verity.h"
+
+namespace bpfgate::cli {
+
+struct VolumeOptions {
+  std::string image;
+  // Where they are not beside the image, under the names that systemd looks for.
+  std::string tree;
+  std::string root_hash_file;
+  std::string root_hash;  // itself, in hexadecimal digits
+  std::string signature;
+  bool json = false;
+};
+
+// Declares IMAGE and --json; --tree; --root-hash-file and --root-hash; --signature.
+void add_image_argument(CLI::App& app, VolumeOptions& options);
+void add_tree_option(CLI::App& app, VolumeOptions& options);
+void add_root_hash_options(CLI::App& app, VolumeOptions& options);
+void add_signature_option(CLI::App& app, VolumeOptions& options);
+// Without it a script's empty variable would mean the file beside the image.
+CLI::Option* must_not_be_empty(CLI::Option* option);
+
+// As given, or else beside the image.
+std::filesystem::path tree_of(const VolumeOptions& options);
+std::filesystem::path root_hash_file_of(const VolumeOptions& options);
+std::filesystem::path signature_of(const VolumeOptions& options);
+
+// As given, or of its file. One that is given may say its algorithm, "sha256:HEX", as manifests do.
+struct TrustedRootHash {
+  std::string algorithm;  // empty: whatever the tree says
+  Bytes value;
+};
+Result<TrustedRootHash> root_hash_of(const VolumeOptions& options);
+
+// The signature that is given, which must be there; or the one beside the image, if any.
+Result<std::optional<volume::Signature>> read_signature_of(const VolumeOptions& options);
+
+// Reads image and tree, and holds both to the root hash.
+Result<volume::Tree> check_volume_of(const VolumeOptions& options);
+
+// "algorithm", "root_hash", "salt", "uuid" and sizes, with `command` in front.
+Json volume_output(std::string_view command, const VolumeOptions& options, const volume::Tree& tree);
+
+}  // namespace bpfgate::cli

@@ -75,6 +75,21 @@ bpfgate sign --digest ima --detached --output-dir signatures --key loader.key --
 refused 1 i.img bpfgate image seal i.img /usr/bin/tool --signatures signatures
 err 'is of an IMA digest, which does not count on a sealed file'
 
+# One file by two spellings, and by two names, has one signature.
+rm -rf signatures && mkdir signatures
+sign loader usr/bin/tool signatures/tool.bpfsig
+cp good.img i.img
+expect 0 bpfgate image seal i.img /usr/bin/tool usr//bin/./tool --signatures signatures --cert loader.pem
+expect 0 bpfgate image check i.img --cert loader.pem
+refused 2 i.img bpfgate image seal i.img /usr/bin/tool /usr/bin/../../opt/bin/tool --signatures signatures
+ln root/usr/bin/tool root/usr/bin/name
+image i.img 32M -b 4096
+expect 0 bpfgate image seal i.img /usr/bin/tool /usr/bin/name --key loader.key --cert loader.pem
+out "already sealed and signed sha256:$digest /usr/bin/name"
+expect 0 bpfgate image check i.img --cert loader.pem
+clean i.img
+rm root/usr/bin/name
+
 # Large inodes have room for what is too much for others. RSA-4096 is 655 bytes or so, and there are other attributes.
 setfattr -n user.other -v "$(pattern 3000 | od -An -tx1 | tr -d ' \n' | head -c 3900)" root/lib/library.so
 image i.img 32M -b 4096

@@ -49,7 +49,7 @@ void print(const image::Outcome& outcome, const SealOptions& options) {
   if (options.json) return print_json_list("image seal", "files", std::move(entries));
   for (const image::Sealed& file : outcome.sealed)
     std::printf("%s%s %s %s\n", outcome_text(file), file.is_signed ? " and signed" : "", to_string(file.digest).c_str(),
-                file.path.c_str());
+                printable(file.path).c_str());
 }
 
 int report_all(const image::Outcome& outcome, const std::string& image) {

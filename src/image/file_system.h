@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,9 @@ class FileSystem {
   [[nodiscard]] Result<InodeNumber> find(const std::string& path) const;
   [[nodiscard]] Result<ext2_inode> inode(InodeNumber number) const;
   [[nodiscard]] Result<> set_inode(InodeNumber number, ext2_inode inode);
+  // All that are in use, in the order of their numbers, until `visit` fails.
+  using InodeVisitor = std::function<Result<>(InodeNumber number, const ext2_inode& inode)>;
+  [[nodiscard]] Result<> for_each_inode(const InodeVisitor& visit) const;
 
   // Reads a regular file from its beginning on; holes are zeros. The file system must outlive the reader.
   [[nodiscard]] Result<fsverity::ContentReader> open_content(InodeNumber number) const;
@@ -59,7 +63,7 @@ class FileSystem {
   [[nodiscard]] Result<std::optional<Bytes>> xattr(InodeNumber number, const char* name) const;
   [[nodiscard]] Result<> set_xattr(InodeNumber number, const char* name, ByteView value);
 
-  // The feature without which no kernel looks at a seal, in every copy of the superblock.
+  // The feature that says there are seals, in every copy of the superblock. Nothing happens where it is there.
   void switch_on_verity();
   // Writes everything, and waits until it is on the disk. Of the superblock no time and no counter of writes changes:
   // the same image sealed twice is the same bytes twice.

@@ -96,6 +96,9 @@ image i.img 32M -b 4096
 refused 1 i.img bpfgate image seal i.img /lib/library.so --role library --key loader.key --cert loader.pem
 err 'i.img: /lib/library.so: no room for user.bpf_prog_sig'
 err 'mkfs.ext4 -I 1024'
+image i.img 32M -b 4096 -I 512
+refused 1 i.img bpfgate image seal i.img /lib/library.so --role library --key loader.key --cert loader.pem
+err 'mkfs.ext4 -I 1024'
 image i.img 32M -b 4096 -I 1024
 expect 0 bpfgate image seal i.img /lib/library.so --role library --key loader.key --cert loader.pem
 clean i.img

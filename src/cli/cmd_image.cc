@@ -26,6 +26,7 @@ struct SealOptions {
 
 struct CheckOptions {
   std::string image;
+  BatchOptions batch;
   TrustOptions trust;
   bool json = false;
 };
@@ -113,9 +114,18 @@ int show(const image::Checked& file, const std::optional<evidence::Conclusion>& 
   return conclusion && !is_accepted(*conclusion) ? exit_refused : exit_good;
 }
 
+// No paths at all mean all files, an empty list of them is an error.
+Result<image::CheckRequest> request_of(const CheckOptions& options) {
+  image::CheckRequest request;
+  if (options.batch.files.empty() && options.batch.files_from.empty()) return request;
+  TRY_ASSIGN(request.paths, collect_files(options.batch));
+  return request;
+}
+
 Result<int> check(const CheckOptions& options) {
+  TRY_ASSIGN(const image::CheckRequest request, request_of(options));
   TRY_ASSIGN(const LoadedTrust loaded, load_trust(options.trust));
-  TRY_ASSIGN(const std::vector<image::Checked> files, image::check(options.image));
+  TRY_ASSIGN(const std::vector<image::Checked> files, image::check(options.image, request));
   int status = exit_good;
   Json entries = Json::array();
   for (const image::Checked& file : files) {
@@ -129,12 +139,16 @@ Result<int> check(const CheckOptions& options) {
   return status;
 }
 
+void add_image_options(CLI::App& app, std::string& image, BatchOptions& batch) {
+  app.add_option("image", image, "the image of an ext4 file system")->type_name("FILE")->required();
+  app.add_option("paths", batch.files, "files in the image, by their paths from its root")->type_name("PATH");
+  add_list_options(app, batch);
+}
+
 void setup_seal_command(CLI::App& parent, int& status) {
   CLI::App* app = parent.add_subcommand("seal", "seal files in an image, and sign them");
   auto options = std::make_shared<SealOptions>();
-  app->add_option("image", options->image, "the image of an ext4 file system")->type_name("FILE")->required();
-  app->add_option("paths", options->batch.files, "files in the image, by their paths from its root")->type_name("PATH");
-  add_list_options(*app, options->batch);
+  add_image_options(*app, options->image, options->batch);
   app->add_option("-o,--output", options->output, "where the result goes (default: it replaces the image)")
       ->type_name("FILE");
   add_tree_options(*app, options->tree);
@@ -149,7 +163,7 @@ void setup_seal_command(CLI::App& parent, int& status) {
 void setup_check_command(CLI::App& parent, int& status) {
   CLI::App* app = parent.add_subcommand("check", "check the seals and signatures in an image");
   auto options = std::make_shared<CheckOptions>();
-  app->add_option("image", options->image, "the image of an ext4 file system")->type_name("FILE")->required();
+  add_image_options(*app, options->image, options->batch);
   add_signer_options(*app, options->trust);
   app->add_flag("--json", options->json, "print one JSON object");
   app->callback([options, &status] {

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "evidence/evidence.h"
 #include "image/image.h"
+#include "image/limits.h"
 #include "image/metadata.h"
 
 namespace bpfgate::image {
@@ -101,6 +102,21 @@ Checked check_one(const FileSystem& file_system, const std::string& path, InodeN
   return {path, std::move(seal->digest), std::move(*signature)};
 }
 
+Result<InodeNumber> find_named(const FileSystem& file_system, const std::string& path) {
+  TRY_ASSIGN(const InodeNumber number, file_system.find(path));
+  TRY_ASSIGN(const ext2_inode inode, file_system.inode(number));
+  if (is_regular(inode) && !is_sealed(inode))
+    return fail(ErrorKind::Failed, "is not sealed", "seal it: bpfgate image seal");
+  TRY(check_file(file_system, inode));
+  return number;
+}
+
+Checked check_one(const FileSystem& file_system, const std::string& path) {
+  Result<InodeNumber> number = find_named(file_system, path);
+  if (!number) return {path, std::unexpected(std::move(number).error())};
+  return check_one(file_system, path, *number);
+}
+
 // libext2fs says less of what is not there, and waits for the other end of a FIFO. A device can be read like an image.
 Result<> check_readable(const std::filesystem::path& image) {
   TRY_ASSIGN(const UniqueFd fd, open_file(image, O_RDONLY | O_NONBLOCK | O_NOCTTY));
@@ -122,11 +138,19 @@ Result<std::multimap<std::string, InodeNumber>> by_path(const FileSystem& file_s
   return paths;
 }
 
-Result<std::vector<Checked>> check_all(const FileSystem& file_system) {
+std::vector<Checked> check_each(const FileSystem& file_system, const std::vector<std::string>& paths) {
+  std::vector<Checked> checked;
+  checked.reserve(paths.size());
+  for (const std::string& path : paths) checked.push_back(check_one(file_system, path));
+  return checked;
+}
+
+Result<std::vector<Checked>> check_all(const FileSystem& file_system, const std::vector<std::string>& paths) {
   TRY_ASSIGN(const std::set<InodeNumber> sealed, find_sealed(file_system));
   if (!sealed.empty() && !file_system.has_verity())
     return fail(ErrorKind::Failed, "has sealed files, but not the feature verity: no kernel measures them",
                 "switch it on with tune2fs -O verity");
+  if (!paths.empty()) return check_each(file_system, paths);
   TRY_ASSIGN(const auto all, by_path(file_system, sealed));
   std::vector<Checked> checked;
   checked.reserve(all.size());
@@ -136,11 +160,11 @@ Result<std::vector<Checked>> check_all(const FileSystem& file_system) {
 
 }  // namespace
 
-Result<std::vector<Checked>> check(const std::filesystem::path& image) {
+Result<std::vector<Checked>> check(const std::filesystem::path& image, const CheckRequest& request) {
   auto work = [&]() -> Result<std::vector<Checked>> {
     TRY(check_readable(image));
     TRY_ASSIGN(const FileSystem file_system, FileSystem::open(image, Access::Read));
-    return check_all(file_system);
+    return check_all(file_system, request.paths);
   };
   Result<std::vector<Checked>> checked = work();
   if (!checked) return within_image(std::move(checked).error(), image);

@@ -56,14 +56,18 @@ struct Outcome {
 // image and request give the same bytes in every run.
 Result<Outcome> seal(const std::filesystem::path& image, const Request& request);
 
-// A file in the image that has the flag of a seal.
+struct CheckRequest {
+  std::vector<std::string> paths = {};  // in the image; empty: all files that have the flag of a seal
+};
+
 struct Checked {
   std::string path;                     // or "<inode N>" where no directory has it
   Result<fsverity::Digest> digest;      // as the kernel measures it; or what is wrong with the seal
   std::optional<Bytes> signature = {};  // of the xattr
 };
 
-// All of them, in the order of their paths; of a file with several names the first.
-Result<std::vector<Checked>> check(const std::filesystem::path& image);
+// In the order of the paths asked for, where one that is not sealed is an error of its own; or of all, and then a file
+// with several names by the first.
+Result<std::vector<Checked>> check(const std::filesystem::path& image, const CheckRequest& request = {});
 
 }  // namespace bpfgate::image

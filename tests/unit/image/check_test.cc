@@ -93,6 +93,23 @@ TEST_CASE("sealed files without the feature are no sealed files") {
   CHECK(finding_on(image) == "good");
 }
 
+TEST_CASE("files asked for by name are checked, and those alone") {
+  ImageMaker maker;
+  for (const char* name : {"sealed", "unsealed", "other"}) maker.add(std::string("usr/bin/") + name, name);
+  std::filesystem::create_symlink("sealed", maker.root() / "usr/bin/link");
+  const std::filesystem::path image = maker.make("-b 4096");
+  REQUIRE(seal(image, {.paths = {"/usr/bin/sealed", "/usr/bin/other"}})->refused.empty());
+  Result<std::vector<Checked>> checked =
+      check(image, {.paths = {"usr//bin/sealed", "/usr/bin/unsealed", "/usr/bin/link", "/none"}});
+  REQUIRE(checked.has_value());
+  REQUIRE(checked->size() == 4);
+  CHECK(checked->at(0).path == "usr//bin/sealed");
+  CHECK(checked->at(0).digest.has_value());
+  CHECK(checked->at(1).digest.error().message == "is not sealed");
+  CHECK(checked->at(2).digest.error().message == "is a symbolic link");
+  CHECK(checked->at(3).digest.error().message == "there is no such file in the image");
+}
+
 TEST_CASE("of two files with one path both are checked") {
   ImageMaker maker;
   maker.add("usr/bin/one", "one");

@@ -158,8 +158,14 @@ Result<FileSystem> FileSystem::open(const std::filesystem::path& image, Access a
   TRY(file_system.check_state());
   if (access == Access::Read) return file_system;
   raw->now = time_of_last_write(*raw->super);
-  if (code = loaded->ext2fs_read_bitmaps(raw); code != 0) return damaged(loaded->failure("read the bitmaps", code));
+  TRY(file_system.read_bitmaps());
   return file_system;
+}
+
+Result<> FileSystem::read_bitmaps() {
+  if (errcode_t code = library_->ext2fs_read_bitmaps(get()); code != 0)
+    return damaged(library_->failure("read the bitmaps", code));
+  return {};
 }
 
 Result<InodeNumber> FileSystem::find(const std::string& path) const {

@@ -40,6 +40,9 @@ class FileSystem {
   [[nodiscard]] uint64_t size() const { return block_count() * block_size(); }
   [[nodiscard]] bool has_verity() const { return ext2fs_has_feature_verity(handle_->super) != 0; }
 
+  // Which blocks are in use. It is there for writing; others who need it read it first.
+  [[nodiscard]] Result<> read_bitmaps();
+
   // Links are followed on the way, within the image, but not at the end.
   [[nodiscard]] Result<InodeNumber> find(const std::string& path) const;
   [[nodiscard]] Result<ext2_inode> inode(InodeNumber number) const;

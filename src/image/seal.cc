@@ -94,28 +94,39 @@ Result<> sign_file(FileSystem& file_system, const Target& target, const Signing&
 
 class Run {
  public:
-  Run(const std::filesystem::path& image, const Request& request) : image_(image), request_(request) {}
+  Run(const std::filesystem::path& image, const Request& request)
+      : image_(image), output_(request.output.empty() ? image : request.output), request_(request) {}
 
+  // What can be refused without writing is refused before anything is copied.
   Result<Outcome> run() {
     TRY(check_not_mounted(image_));
-    TRY_ASSIGN(Copy copy, Copy::of(image_, request_.output.empty() ? image_ : request_.output));
+    TRY_ASSIGN(const LockedImage locked, LockedImage::open(image_, lock()));
+    TRY_ASSIGN(Copy copy, Copy::beside(output_));
+    TRY(examine());
+    if (is_refused()) return refused();
+    TRY(copy.fill(locked));
     TRY(work_on(copy.path()));
-    if (!outcome_.refused.empty()) return refused();
+    if (is_refused()) return refused();
     TRY(check_result(copy.path()));
-    if (outcome_.refused.empty()) TRY(copy.put_in_place());
-    return outcome_.refused.empty() ? std::move(outcome_) : refused();
+    if (is_refused()) return refused();
+    TRY(copy.put_in_place());
+    return std::move(outcome_);
   }
 
  private:
-  Result<> work_on(const std::filesystem::path& copy) {
-    TRY_ASSIGN(FileSystem file_system, FileSystem::open(copy, Access::Write));
+  [[nodiscard]] Lock lock() const {
+    std::error_code ignored;  // there may be no output yet
+    return std::filesystem::equivalent(image_, output_, ignored) ? Lock::Exclusive : Lock::Shared;
+  }
+  [[nodiscard]] bool is_refused() const { return !outcome_.refused.empty(); }
+
+  Result<> examine() {
+    TRY_ASSIGN(FileSystem file_system, FileSystem::open(image_, Access::Read));
     TRY(check_image(file_system, request_.parameters));
+    TRY(file_system.read_bitmaps());
     TRY(check_block_use(file_system));
     look_up_all(file_system);
-    if (!outcome_.refused.empty()) return {};
-    for (const Target& target : targets_)
-      if (!work_on(file_system, target)) return {};
-    return file_system.flush();
+    return {};
   }
 
   void look_up_all(const FileSystem& file_system) {
@@ -128,19 +139,28 @@ class Run {
     }
   }
 
+  // After a refusal the others are tried all the same, so that one run names all of them; what was done is not written.
+  // When the file system is full it would name them for nothing.
+  Result<> work_on(const std::filesystem::path& copy) {
+    TRY_ASSIGN(FileSystem file_system, FileSystem::open(copy, Access::Write));
+    for (const Target& target : targets_) {
+      Result<Sealed> sealed = seal_and_sign(file_system, target);
+      if (sealed) {
+        outcome_.sealed.push_back(std::move(*sealed));
+        continue;
+      }
+      const bool is_full = sealed.error().code == ENOSPC;
+      refuse(target.path, std::move(sealed).error());
+      if (is_full) break;
+    }
+    if (is_refused()) return {};
+    return file_system.flush();
+  }
+
   Result<Sealed> seal_and_sign(FileSystem& file_system, const Target& target) {
     TRY_ASSIGN(Sealed sealed, seal_file(file_system, target, request_.parameters));
     TRY(sign_file(file_system, target, request_.signature, sealed));
     return sealed;
-  }
-
-  bool work_on(FileSystem& file_system, const Target& target) {
-    Result<Sealed> sealed = seal_and_sign(file_system, target);
-    if (sealed)
-      outcome_.sealed.push_back(std::move(*sealed));
-    else
-      refuse(target.path, std::move(sealed).error());
-    return outcome_.refused.empty();
   }
 
   // What was written is read again, as whoever mounts it will.
@@ -166,6 +186,7 @@ class Run {
   }
 
   const std::filesystem::path& image_;
+  const std::filesystem::path output_;
   const Request& request_;
   std::vector<Target> targets_;
   Outcome outcome_;

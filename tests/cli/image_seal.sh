@@ -61,6 +61,20 @@ out "already sealed $(fsverity digest root/other | cut -d' ' -f1) usr/bin/1"
 expect 0 bpfgate image check one.img
 [ "$(wc -l <.out)" = 2 ] || fail "two files were sealed"
 
+# A plain user needs no more than to read the image, and to write where the result goes.
+plain() { "$@"; }
+if [ "$(id -u)" = 0 ]; then plain() { setpriv --bounding-set=-dac_override,-dac_read_search,-fowner "$@"; }; fi
+image one.img 16M -b 4096
+chmod 0444 one.img
+refused 0 one.img plain "$BPFGATE" image seal one.img -o out.img /other
+[ "$(stat -c %a out.img)" = 444 ] || fail "the result has another mode"
+expect 0 bpfgate image check out.img /other
+# In a user namespace files may belong to nobody there.
+if [ "$(id -u)" = 0 ] && unshare --user --map-root-user true 2>/dev/null; then
+  chgrp 12345 one.img
+  refused 0 one.img unshare --user --map-root-user "$BPFGATE" image seal one.img -o out.img /other
+fi
+
 # A file of two names, named by both; a path with more slashes than it needs.
 image one.img 16M -b 4096
 expect 0 bpfgate image seal one.img //usr//bin///1 /other

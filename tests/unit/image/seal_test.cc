@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <sys/stat.h>
+
+#include <algorithm>
 
 #include "base/io.h"
 #include "image/image.h"
@@ -129,6 +132,34 @@ TEST_CASE("links on the way are followed within the image, and several slashes a
   CHECK(outcome->sealed.size() == 2);
 }
 
+TEST_CASE("one run names all that is refused, as long as there is room") {
+  ImageMaker maker;
+  for (const char* name : {"one", "two", "three"}) maker.add(std::string("usr/bin/") + name, test::pattern(600000));
+  std::filesystem::path image = maker.make("-b 4096");
+  const std::vector<std::string> paths = {"/usr/bin/one", "/usr/bin/two", "/usr/bin/three"};
+  const Request unsignable{.paths = paths, .signature = [](const Candidate& file) -> Result<std::optional<Bytes>> {
+                             if (file.path == "/usr/bin/two") return std::nullopt;
+                             return fail(ErrorKind::Refused, "must not be signed");
+                           }};
+  std::string before = read_all(image);
+  Result<Outcome> outcome = seal(image, unsignable);
+  REQUIRE(outcome.has_value());
+  REQUIRE(outcome->refused.size() == 2);
+  CHECK(outcome->refused[0].path == "/usr/bin/one");
+  CHECK(outcome->refused[1].path == "/usr/bin/three");
+  CHECK(outcome->sealed.empty());
+  CHECK((read_all(image) == before));
+
+  image = maker.make("-b 4096 -O ^has_journal,^resize_inode -m 0 -N 32", "4M");
+  test::fill_up(image, 2, 4096);
+  before = read_all(image);
+  outcome = seal(image, {.paths = paths});
+  REQUIRE(outcome.has_value());
+  REQUIRE(outcome->refused.size() == 1);
+  CHECK(message_of(outcome).find("is full") != std::string::npos);
+  CHECK((read_all(image) == before));
+}
+
 TEST_CASE("the kernel's rule for attributes that no superblock announces is kept") {
   ImageMaker maker;
   maker.add("usr/bin/tool", "content");
@@ -202,17 +233,44 @@ TEST_CASE("what is no image is refused") {
   CHECK(message_of(seal(image, request)).find("has 1000000 bytes of a file system of 16777216") != std::string::npos);
 }
 
-TEST_CASE("an image that somebody else works on is refused") {
+TEST_CASE("an image is read by several at once, and replaced by one alone") {
   ImageMaker maker;
   maker.add("usr/bin/tool", "content");
   const std::filesystem::path image = maker.make("-b 4096");
-  std::string within;
+  // What `inner` says while `outer` is at work.
+  auto within = [&](const std::filesystem::path& outer, const std::filesystem::path& inner) {
+    std::string message = "not called";
+    const Request request{.paths = {"/usr/bin/tool"},
+                          .signature = [&](const Candidate&) -> Result<std::optional<Bytes>> {
+                            message = message_of(seal(image, {.paths = {"/usr/bin/tool"}, .output = inner}));
+                            return std::nullopt;
+                          },
+                          .output = outer};
+    CHECK(seal(image, request)->refused.empty());
+    return message;
+  };
+  const std::string busy = image.string() + ": another program is working on it";
+  CHECK(within(maker.path("one"), maker.path("two")).empty());
+  CHECK(within(maker.path("one"), "") == busy);
+  CHECK(within("", maker.path("two")) == busy);
+  CHECK(within(image, maker.path("two")) == busy);
+}
+
+TEST_CASE("whatever ends a run leaves no copy, where files need no name") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", "content");
+  const std::filesystem::path image = maker.make("-b 4096");
+  UniqueFd unnamed(::open(maker.path("").c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!unnamed) SKIP("the build directory's file system has none");
+  std::vector<std::string> names;
   const Request request{.paths = {"/usr/bin/tool"}, .signature = [&](const Candidate&) -> Result<std::optional<Bytes>> {
-                          within = message_of(seal(image, {.paths = {"/usr/bin/tool"}}));
+                          for (const auto& entry : std::filesystem::directory_iterator(maker.path("")))
+                            names.push_back(entry.path().filename());
                           return std::nullopt;
                         }};
   CHECK(seal(image, request)->refused.empty());
-  CHECK(within.find("another program is working on it") != std::string::npos);
+  std::ranges::sort(names);
+  CHECK(names == std::vector<std::string>{"image", "root"});
 }
 
 TEST_CASE("a seal with other parameters is an error") {

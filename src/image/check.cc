@@ -163,7 +163,7 @@ Result<std::vector<Checked>> check_all(const FileSystem& file_system, const std:
 Result<std::vector<Checked>> check(const std::filesystem::path& image, const CheckRequest& request) {
   auto work = [&]() -> Result<std::vector<Checked>> {
     TRY(check_readable(image));
-    TRY_ASSIGN(const FileSystem file_system, FileSystem::open(image, Access::Read));
+    TRY_ASSIGN(const FileSystem file_system, FileSystem::open(image, Access::Read, request.offset));
     return check_all(file_system, request.paths);
   };
   Result<std::vector<Checked>> checked = work();

@@ -15,8 +15,10 @@ Failure open_failure(const Library& library, errcode_t code) {
   switch (code) {
     case EXT2_ET_BAD_MAGIC:
     case EXT2_ET_SHORT_READ:
-      return fail(ErrorKind::Invalid, "no ext4 file system",
-                  "of a disk's image give the partition alone; other file systems than ext4 cannot be sealed offline");
+      return fail(
+          ErrorKind::Invalid, "no ext4 file system",
+          "of a whole disk's image say with --offset where the partition begins; other file systems than ext4 cannot "
+          "be sealed offline");
     case EXT2_ET_UNSUPP_FEATURE:
     case EXT2_ET_RO_UNSUPP_FEATURE:
     case EXT2_ET_REV_TOO_HIGH:
@@ -141,20 +143,26 @@ Result<> FileSystem::check_state() const {
   return {};
 }
 
-Result<FileSystem> FileSystem::open(const std::filesystem::path& image, Access access) {
+Result<FileSystem> FileSystem::open(const std::filesystem::path& image, Access access, uint64_t offset) {
   TRY_ASSIGN(const Library* loaded, image::library());
+  std::error_code unknown;  // of a device
+  const uint64_t there = std::filesystem::file_size(image, unknown);
+  if (!unknown && offset > there)
+    return fail(ErrorKind::Invalid, "has only " + std::to_string(there) + " bytes, and no file system at the offset",
+                "give the first byte of a partition: its first sector times the size of a sector");
   // Options that are given keep libext2fs from looking for some behind a question mark in the name. The multiple mount
   // protection would write a random number into a copy that nobody else has.
+  const std::string options = "offset=" + std::to_string(offset);
   const int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP | (access == Access::Write ? EXT2_FLAG_RW : 0);
   ext2_filsys raw = nullptr;
-  errcode_t code = loaded->ext2fs_open2(image.c_str(), "", flags, 0, 0, loaded->unix_io, &raw);
+  errcode_t code = loaded->ext2fs_open2(image.c_str(), options.c_str(), flags, 0, 0, loaded->unix_io, &raw);
   if (code != 0) return open_failure(*loaded, code);
   FileSystem file_system(loaded, Handle(raw, Closer{loaded}));
-  std::error_code ignored;
-  if (uint64_t there = std::filesystem::file_size(image, ignored); !ignored && there < file_system.size())
-    return fail(ErrorKind::Failed,
-                "has " + std::to_string(there) + " bytes of a file system of " + std::to_string(file_system.size()),
-                "it was cut off; make it anew");
+  if (!unknown && there - offset < file_system.size())
+    return fail(
+        ErrorKind::Failed,
+        "has " + std::to_string(there - offset) + " bytes of a file system of " + std::to_string(file_system.size()),
+        "it was cut off; make it anew");
   TRY(file_system.check_state());
   if (access == Access::Read) return file_system;
   raw->now = time_of_last_write(*raw->super);

@@ -30,7 +30,8 @@ Failure within_image(Error error, const std::filesystem::path& image);
 class FileSystem {
  public:
   // Refuses whatever was not left in order: a journal that waits to be replayed, errors, a file that ends too early.
-  static Result<FileSystem> open(const std::filesystem::path& image, Access access);
+  // `offset` is where the file system begins: in the image of a whole disk, the partition.
+  static Result<FileSystem> open(const std::filesystem::path& image, Access access, uint64_t offset = 0);
 
   [[nodiscard]] const Library& library() const { return *library_; }
   [[nodiscard]] ext2_filsys get() const { return handle_.get(); }

@@ -31,6 +31,7 @@ struct Request {
   fsverity::Parameters parameters = {};
   Signing signature = {};             // none: nothing is signed
   std::filesystem::path output = {};  // empty: the image is replaced
+  uint64_t offset = 0;                // where the file system begins: in the image of a whole disk, the partition
 };
 
 struct Sealed {
@@ -58,6 +59,7 @@ Result<Outcome> seal(const std::filesystem::path& image, const Request& request)
 
 struct CheckRequest {
   std::vector<std::string> paths = {};  // in the image; empty: all files that have the flag of a seal
+  uint64_t offset = 0;
 };
 
 struct Checked {

@@ -121,7 +121,7 @@ class Run {
   [[nodiscard]] bool is_refused() const { return !outcome_.refused.empty(); }
 
   Result<> examine() {
-    TRY_ASSIGN(FileSystem file_system, FileSystem::open(image_, Access::Read));
+    TRY_ASSIGN(FileSystem file_system, FileSystem::open(image_, Access::Read, request_.offset));
     TRY(check_image(file_system, request_.parameters));
     TRY(file_system.read_bitmaps());
     TRY(check_block_use(file_system));
@@ -142,7 +142,7 @@ class Run {
   // After a refusal the others are tried all the same, so that one run names all of them; what was done is not written.
   // When the file system is full it would name them for nothing.
   Result<> work_on(const std::filesystem::path& copy) {
-    TRY_ASSIGN(FileSystem file_system, FileSystem::open(copy, Access::Write));
+    TRY_ASSIGN(FileSystem file_system, FileSystem::open(copy, Access::Write, request_.offset));
     for (const Target& target : targets_) {
       Result<Sealed> sealed = seal_and_sign(file_system, target);
       if (sealed) {
@@ -165,7 +165,7 @@ class Run {
 
   // What was written is read again, as whoever mounts it will.
   Result<> check_result(const std::filesystem::path& copy) {
-    TRY_ASSIGN(const FileSystem file_system, FileSystem::open(copy, Access::Read));
+    TRY_ASSIGN(const FileSystem file_system, FileSystem::open(copy, Access::Read, request_.offset));
     for (size_t i = 0; i < targets_.size(); ++i) {
       Result<Seal> seal = check_seal(file_system, targets_[i].number);
       if (!seal)

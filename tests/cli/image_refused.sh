@@ -94,9 +94,9 @@ not_sealed 1 'is damaged: inode' 'repair it with e2fsck -f' /usr/bin/tool
 # The content of a partition, and a table of partitions before it.
 image part.img 16M -b 4096
 { pattern 1048576; cat part.img; } >i.img
-not_sealed 1 'no ext4 file system' 'of a disk'\''s image give the partition alone' /usr/bin/tool
+not_sealed 1 'no ext4 file system' 'of a whole disk'\''s image say with --offset where the partition begins' /usr/bin/tool
 head -c 500 /dev/zero >i.img
-not_sealed 1 'no ext4 file system' 'of a disk'\''s image' /usr/bin/tool
+not_sealed 1 'no ext4 file system' 'of a whole disk'\''s image' /usr/bin/tool
 expect 1 bpfgate image check i.img
 
 image i.img 16M -b 4096

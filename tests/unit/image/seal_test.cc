@@ -273,6 +273,26 @@ TEST_CASE("whatever ends a run leaves no copy, where files need no name") {
   CHECK(names == std::vector<std::string>{"image", "root"});
 }
 
+TEST_CASE("a file system begins where it is said to") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", test::pattern(5000));
+  const std::filesystem::path image = maker.make("-b 4096");
+  REQUIRE(seal(image, {.paths = {"/usr/bin/tool"}, .output = maker.path("alone")})->refused.empty());
+  const std::string head = test::pattern(1048576);
+  const std::filesystem::path disk = maker.path("disk");
+  test::write_all(disk, head + read_all(image) + head);
+  const Request request{.paths = {"/usr/bin/tool"}, .offset = head.size()};
+  REQUIRE(seal(disk, request)->refused.empty());
+  CHECK((read_all(disk) == head + read_all(maker.path("alone")) + head));
+  CHECK(check(disk, {.offset = head.size()})->size() == 1);
+  CHECK(message_of(seal(disk, {.paths = {"/usr/bin/tool"}})).find("no ext4 file system") != std::string::npos);
+  CHECK(
+      message_of(seal(disk, {.paths = {"/usr/bin/tool"}, .offset = UINT64_MAX})).find("no file system at the offset") !=
+      std::string::npos);
+  std::filesystem::resize_file(disk, head.size() + 16000000);
+  CHECK(message_of(seal(disk, request)).find("has 16000000 bytes of a file system of 16777216") != std::string::npos);
+}
+
 TEST_CASE("a seal with other parameters is an error") {
   ImageMaker maker;
   maker.add("usr/bin/tool", "content");

@@ -110,6 +110,13 @@ expect_status 0 "and once more" bpfgate image seal again --files-from unsigned.l
 cmp -s image again && pass "the same bytes" || fail "other bytes: $(diff <(dumpe2fs -h image 2>&1) <(dumpe2fs -h again 2>&1))"
 e2fsck -fn image >fsck.log 2>&1 && pass "e2fsck finds nothing" || fail "$(cat fsck.log)"
 
+# The same in a partition of a disk.
+cp image part && truncate -s 34M disk && dd if=part of=disk bs=1M seek=1 conv=notrunc 2>/dev/null || die disk
+expect_status 0 "a file system on a disk" bpfgate image seal disk --offset 1048576 /bin/loader /lib/library.so
+mount_image disk ro,offset=1048576,sizelimit=33554432
+same_as_root 'on a disk' 4096
+umount at
+
 # Seals without the feature, as mkfs.ext4 -d makes them that copies seals.
 debugfs -w -R 'feature -verity' image >/dev/null 2>&1
 mount_image image ro

@@ -17,6 +17,7 @@ using fsverity::SealOutcome;
 
 struct SealOptions {
   std::string image;
+  uint64_t offset = 0;
   std::string output;
   BatchOptions batch;
   TreeOptions tree;
@@ -26,6 +27,8 @@ struct SealOptions {
 
 struct CheckOptions {
   std::string image;
+  uint64_t offset = 0;
+  BatchOptions batch;
   TrustOptions trust;
   bool json = false;
 };
@@ -49,7 +52,7 @@ void print(const image::Outcome& outcome, const SealOptions& options) {
   if (options.json) return print_json_list("image seal", "files", std::move(entries));
   for (const image::Sealed& file : outcome.sealed)
     std::printf("%s%s %s %s\n", outcome_text(file), file.is_signed ? " and signed" : "", to_string(file.digest).c_str(),
-                file.path.c_str());
+                printable(file.path).c_str());
 }
 
 int report_all(const image::Outcome& outcome, const std::string& image) {
@@ -65,6 +68,7 @@ Result<int> seal(const SealOptions& options) {
   TRY_ASSIGN(request.paths, collect_files(options.batch));
   TRY_ASSIGN(request.signature, image_signing_of(options.signing, request.paths));
   request.output = options.output;
+  request.offset = options.offset;
   TRY_ASSIGN(const image::Outcome outcome, image::seal(options.image, request));
   const int status = report_all(outcome, options.image);
   print(outcome, options);
@@ -113,9 +117,19 @@ int show(const image::Checked& file, const std::optional<evidence::Conclusion>& 
   return conclusion && !is_accepted(*conclusion) ? exit_refused : exit_good;
 }
 
+// No paths at all mean all files, an empty list of them is an error.
+Result<image::CheckRequest> request_of(const CheckOptions& options) {
+  image::CheckRequest request;
+  request.offset = options.offset;
+  if (options.batch.files.empty() && options.batch.files_from.empty()) return request;
+  TRY_ASSIGN(request.paths, collect_files(options.batch));
+  return request;
+}
+
 Result<int> check(const CheckOptions& options) {
+  TRY_ASSIGN(const image::CheckRequest request, request_of(options));
   TRY_ASSIGN(const LoadedTrust loaded, load_trust(options.trust));
-  TRY_ASSIGN(const std::vector<image::Checked> files, image::check(options.image));
+  TRY_ASSIGN(const std::vector<image::Checked> files, image::check(options.image, request));
   int status = exit_good;
   Json entries = Json::array();
   for (const image::Checked& file : files) {
@@ -129,12 +143,19 @@ Result<int> check(const CheckOptions& options) {
   return status;
 }
 
+void add_image_options(CLI::App& app, std::string& image, uint64_t& offset, BatchOptions& batch) {
+  app.add_option("image", image, "the image of an ext4 file system")->type_name("FILE")->required();
+  app.add_option("paths", batch.files, "files in the image, by their paths from its root")->type_name("PATH");
+  add_list_options(app, batch);
+  app.add_option("--offset", offset, "where the file system begins, in the image of a whole disk")
+      ->type_name("BYTES")
+      ->check(CLI::NonNegativeNumber);
+}
+
 void setup_seal_command(CLI::App& parent, int& status) {
   CLI::App* app = parent.add_subcommand("seal", "seal files in an image, and sign them");
   auto options = std::make_shared<SealOptions>();
-  app->add_option("image", options->image, "the image of an ext4 file system")->type_name("FILE")->required();
-  app->add_option("paths", options->batch.files, "files in the image, by their paths from its root")->type_name("PATH");
-  add_list_options(*app, options->batch);
+  add_image_options(*app, options->image, options->offset, options->batch);
   app->add_option("-o,--output", options->output, "where the result goes (default: it replaces the image)")
       ->type_name("FILE");
   add_tree_options(*app, options->tree);
@@ -149,7 +170,7 @@ void setup_seal_command(CLI::App& parent, int& status) {
 void setup_check_command(CLI::App& parent, int& status) {
   CLI::App* app = parent.add_subcommand("check", "check the seals and signatures in an image");
   auto options = std::make_shared<CheckOptions>();
-  app->add_option("image", options->image, "the image of an ext4 file system")->type_name("FILE")->required();
+  add_image_options(*app, options->image, options->offset, options->batch);
   add_signer_options(*app, options->trust);
   app->add_flag("--json", options->json, "print one JSON object");
   app->callback([options, &status] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/image_signing.h"
 
-#include <map>
+#include <algorithm>
 
 #include "cli/sidecars.h"
 #include "crypto/crypto.h"
@@ -88,16 +88,17 @@ Result<std::optional<Bytes>> take(const Candidate& candidate, const std::filesys
   return std::optional<Bytes>(std::move(sidecar.signature));
 }
 
-// The same directory entry for two files would sign one of them wrongly.
+// One spelling for all of a path's. Where `..` leads, only the image's links know.
+std::filesystem::path spelling(const std::string& path) {
+  std::filesystem::path absolute("/" + path);
+  if (std::ranges::find(absolute, std::filesystem::path("..")) != absolute.end()) return absolute;
+  return absolute.lexically_normal();
+}
+
 Result<> check_they_differ(const std::vector<std::string>& paths, const std::filesystem::path& directory) {
-  std::map<std::filesystem::path, std::string> owners;
-  for (const std::string& path : paths) {
-    auto [owner, is_new] = owners.try_emplace(sidecar_for(path, directory), path);
-    if (!is_new && owner->second != path)
-      return fail(ErrorKind::Usage, owner->second + " and " + path + " would share " + owner->first.string(),
-                  "put their signatures into " + directory.string() + " under their whole paths");
-  }
-  return {};
+  return check_sidecars_differ(paths, {[&](const std::string& path) { return sidecar_for(path, directory); },
+                                       [](const auto& a, const auto& b) { return spelling(a) == spelling(b); },
+                                       "put their signatures into " + directory.string() + " under their whole paths"});
 }
 
 Result<image::Signing> signing_from_directory(const ImageSigningOptions& options,

@@ -3,12 +3,22 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 
 namespace bpfgate::cli {
+
+// Two files whose signatures would be one file are ErrorKind::Usage, with this remedy: the second's would replace the
+// first's, or be taken for it. One file may be named twice.
+struct SidecarRule {
+  std::function<std::filesystem::path(const std::string& file)> sidecar;
+  std::function<bool(const std::string& a, const std::string& b)> is_same_file;
+  std::string remedy;
+};
+Result<> check_sidecars_differ(const std::vector<std::string>& files, const SidecarRule& rule);
 
 // Makes `directory` ready to take the sidecars of `files`; empty means beside each file, where nothing is to be done.
 // Two files of one name are ErrorKind::Usage: the second's signature would replace the first's.

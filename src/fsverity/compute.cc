@@ -5,10 +5,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 
 #include "base/io.h"
+#include "base/malloced.h"
 #include "fsverity/fsverity.h"
 #include "fsverity/library.h"
 
@@ -67,10 +66,6 @@ class ReadAhead {
   size_t filled_ = 0;
 };
 
-struct FreeDeleter {
-  void operator()(libfsverity_digest* digest) const { std::free(digest); }
-};
-
 Failure compute_failure(int code) {
   if (code == ENODATA) return fail(ErrorKind::Failed, "the file became shorter while it was read");
   return fail_errno("compute the fs-verity digest", code);
@@ -107,7 +102,7 @@ Result<Digest> compute(int fd, const Parameters& parameters) {
   ReadAhead reader(fd, file_size);
   libfsverity_digest* computed = nullptr;
   int status = libfsverity_compute_digest(&reader, ReadAhead::read, &library, &computed);
-  std::unique_ptr<libfsverity_digest, FreeDeleter> owned(computed);
+  Malloced<libfsverity_digest> owned(computed);
   if (status != 0) return compute_failure(-status);
   return Digest{parameters.algorithm, Bytes(owned->digest, owned->digest + owned->digest_size)};
 }

@@ -37,6 +37,8 @@ struct Parameters {
   Algorithm algorithm = Algorithm::Sha256;
   uint32_t block_size = 4096;
   Bytes salt;
+
+  bool operator==(const Parameters&) const = default;
 };
 
 // ErrorKind::Invalid where the parameters break the rules above; the message names the value.

@@ -5,12 +5,11 @@
 #include <linux/fsverity.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <optional>
 
+#include "base/malloced.h"
 #include "fsverity/library.h"
 
 namespace bpfgate::fsverity {
@@ -20,10 +19,6 @@ static_assert(sizeof(fsverity_descriptor) == descriptor_size);
 
 // A file of 15 TiB has less, whatever its parameters; ext4 has none above 16, and more is in nobody's memory.
 constexpr uint64_t max_tree_size = uint64_t{1} << 40;
-
-struct FreeDeleter {
-  void operator()(libfsverity_digest* digest) const { std::free(digest); }
-};
 
 // Between libfsverity's callbacks and ours. They are called from C, so nothing is thrown through them.
 class Exchange {
@@ -100,7 +95,7 @@ Result<Metadata> compute_metadata(uint64_t size, const Parameters& parameters, c
   library.metadata_callbacks = &callbacks;
   libfsverity_digest* computed = nullptr;
   int status = libfsverity_compute_digest(&exchange, Exchange::read, &library, &computed);
-  std::unique_ptr<libfsverity_digest, FreeDeleter> owned(computed);
+  Malloced<libfsverity_digest> owned(computed);
   if (exchange.error) return Failure(std::move(*exchange.error));
   if (status != 0) return fail_errno("compute the fs-verity digest", -status);
   metadata.digest = {parameters.algorithm, Bytes(owned->digest, owned->digest + owned->digest_size)};

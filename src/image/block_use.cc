@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include <optional>
+#include <algorithm>
+#include <set>
 #include <vector>
 
 #include "image/limits.h"
 
 namespace bpfgate::image {
 namespace {
-
-struct ScanCloser {
-  const Library* library;
-  void operator()(ext2_inode_scan scan) const { library->ext2fs_close_inode_scan(scan); }
-};
-using ScanHandle = std::unique_ptr<struct ext2_struct_inode_scan, ScanCloser>;
 
 Failure damaged(const std::string& how) {
   return fail(ErrorKind::Failed, "is damaged: " + how, "repair it with e2fsck -f, and look at what that says");
@@ -22,20 +17,11 @@ class BlockUse {
   explicit BlockUse(const FileSystem& file_system)
       : file_system_(file_system), library_(file_system.library()), used_(file_system.block_count()) {}
 
+  // What describes the file system comes first, so that a file which has a block of that is found as well.
   Result<> check() {
     TRY(check_groups());
-    ext2_inode_scan raw = nullptr;
-    if (errcode_t code = library_.ext2fs_open_inode_scan(file_system_.get(), 0, &raw); code != 0)
-      return damaged(library_.error_message(code));
-    ScanHandle scan(raw, ScanCloser{&library_});
-    for (;;) {
-      ext2_ino_t number = 0;
-      ext2_inode inode = {};
-      if (errcode_t code = library_.ext2fs_get_next_inode(scan.get(), &number, &inode); code != 0)
-        return damaged(std::string("the table of inodes: ") + library_.error_message(code));
-      if (number == 0) return {};
-      if (inode.i_links_count != 0) TRY(check_inode(number, inode));
-    }
+    return file_system_.for_each_inode(
+        [&](InodeNumber number, const ext2_inode& inode) { return check_inode(number, inode); });
   }
 
  private:
@@ -46,20 +32,41 @@ class BlockUse {
     return block >= file_system_.super().s_first_data_block && block < used_.size();
   }
 
-  // What is allocated next to the bitmaps and inode tables must not be one of them.
-  [[nodiscard]] Result<> check_groups() const {
+  Result<> check_groups() {
     const ext2_filsys handle = file_system_.get();
     for (dgrp_t group = 0; group < handle->group_desc_count; ++group) {
+      TRY(check_descriptors(group));
       TRY(check_run(library_.ext2fs_block_bitmap_loc(handle, group), 1));
       TRY(check_run(library_.ext2fs_inode_bitmap_loc(handle, group), 1));
       TRY(check_run(library_.ext2fs_inode_table_loc(handle, group), handle->inode_blocks_per_group));
     }
+    if (ext2fs_has_feature_mmp(handle->super) == 0) return {};
+    return check_run(handle->super->s_mmp_block, 1);
+  }
+
+  // The group's copies of the superblock and of the table of groups, where it has some. Blocks that the table may grow
+  // into belong to an inode of their own.
+  Result<> check_descriptors(dgrp_t group) {
+    const ext2_filsys handle = file_system_.get();
+    blk64_t super = 0;
+    blk64_t old_table = 0;
+    blk64_t new_table = 0;
+    library_.ext2fs_super_and_bgd_loc2(handle, group, &super, &old_table, &new_table, nullptr);
+    if (super != 0 || group == 0) TRY(check_run(super, 1));
+    if (old_table != 0) TRY(check_run(old_table, old_table_blocks()));
+    if (new_table != 0) TRY(check_run(new_table, 1));
     return {};
   }
 
-  [[nodiscard]] Result<> check_run(uint64_t first, uint64_t count) const {
+  [[nodiscard]] uint64_t old_table_blocks() const {
+    const ext2_filsys handle = file_system_.get();
+    if (ext2fs_has_feature_meta_bg(handle->super) == 0) return handle->desc_blocks;
+    return std::min<uint64_t>(handle->desc_blocks, handle->super->s_first_meta_bg);
+  }
+
+  Result<> check_run(uint64_t first, uint64_t count) {
     for (uint64_t block = first; block < first + count; ++block)
-      if (!is_in_range(block) || !is_in_bitmap(block)) return damaged("its groups are described wrongly");
+      if (use(block) != nullptr) return damaged("its groups are described wrongly");
     return {};
   }
 
@@ -67,7 +74,7 @@ class BlockUse {
   const char* use(uint64_t block) {
     if (!is_in_range(block)) return "has a block outside of the file system";
     if (!is_in_bitmap(block)) return "has a block that counts as free";
-    if (used_[block]) return "shares a block with another file";
+    if (used_[block]) return "shares a block with another file, or with the file system's own tables";
     used_[block] = true;
     return nullptr;
   }
@@ -82,12 +89,9 @@ class BlockUse {
     return finding->what == nullptr ? 0 : BLOCK_ABORT;
   }
 
-  Result<> check_inode(ext2_ino_t number, ext2_inode inode) {
+  Result<> check_inode(InodeNumber number, ext2_inode inode) {
     const std::string name = "inode " + std::to_string(number) + " ";
-    // Files may share the block of their extended attributes.
-    if (uint64_t block = library_.ext2fs_file_acl_block(file_system_.get(), &inode);
-        block != 0 && (!is_in_range(block) || !is_in_bitmap(block)))
-      return damaged(name + "has extended attributes in a block that counts as free");
+    TRY(check_xattr_block(name, library_.ext2fs_file_acl_block(file_system_.get(), &inode)));
     if (library_.ext2fs_inode_has_valid_blocks2(file_system_.get(), &inode) == 0) return {};
     Finding finding{this, nullptr};
     errcode_t code =
@@ -97,9 +101,18 @@ class BlockUse {
     return {};
   }
 
+  // Files may share the block of their extended attributes, with each other alone.
+  Result<> check_xattr_block(const std::string& name, uint64_t block) {
+    if (block == 0 || xattr_blocks_.contains(block)) return {};
+    if (const char* what = use(block); what != nullptr) return damaged(name + "has extended attributes and " + what);
+    xattr_blocks_.insert(block);
+    return {};
+  }
+
   const FileSystem& file_system_;
   const Library& library_;
   std::vector<bool> used_;
+  std::set<uint64_t> xattr_blocks_;
 };
 
 }  // namespace

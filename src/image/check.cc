@@ -9,32 +9,19 @@
 #include "base/io.h"
 #include "evidence/evidence.h"
 #include "image/image.h"
+#include "image/limits.h"
 #include "image/metadata.h"
 
 namespace bpfgate::image {
 namespace {
 
-struct ScanCloser {
-  const Library* library;
-  void operator()(ext2_inode_scan scan) const { library->ext2fs_close_inode_scan(scan); }
-};
-using ScanHandle = std::unique_ptr<struct ext2_struct_inode_scan, ScanCloser>;
-
 Result<std::set<InodeNumber>> find_sealed(const FileSystem& file_system) {
-  const Library& library = file_system.library();
-  ext2_inode_scan raw = nullptr;
-  if (errcode_t code = library.ext2fs_open_inode_scan(file_system.get(), 0, &raw); code != 0)
-    return library.failure("read the inodes", code);
-  ScanHandle scan(raw, ScanCloser{&library});
   std::set<InodeNumber> sealed;
-  for (;;) {
-    ext2_ino_t number = 0;
-    ext2_inode inode = {};
-    if (errcode_t code = library.ext2fs_get_next_inode(scan.get(), &number, &inode); code != 0)
-      return library.failure("read the inodes", code);
-    if (number == 0) return sealed;
-    if (inode.i_links_count != 0 && is_sealed(inode)) sealed.insert(number);
-  }
+  TRY(file_system.for_each_inode([&](InodeNumber number, const ext2_inode& inode) -> Result<> {
+    if (is_sealed(inode)) sealed.insert(number);
+    return {};
+  }));
+  return sealed;
 }
 
 struct Entry {
@@ -85,7 +72,7 @@ class Names {
     errcode_t code =
         library.ext2fs_dir_iterate2(file_system_.get(), directory.number, 0, nullptr, list_entry, &listing);
     if (code == 0 && listing.is_out_of_memory) code = ENOMEM;
-    if (code != 0) return library.failure("read the directory " + directory.name + "/", code);
+    if (code != 0) return library.failure("read the directory " + printable(directory.name) + "/", code);
     for (const Entry& entry : listing.entries) {
       const std::string path = directory.name + "/" + entry.name;
       if (wanted_.contains(entry.number)) note(entry.number, path);
@@ -110,7 +97,24 @@ class Names {
 Checked check_one(const FileSystem& file_system, const std::string& path, InodeNumber number) {
   Result<std::optional<Bytes>> signature = file_system.xattr(number, evidence::signature_xattr);
   if (!signature) return {path, std::unexpected(std::move(signature).error())};
-  return {path, check_seal(file_system, number), std::move(*signature)};
+  Result<Seal> seal = check_seal(file_system, number);
+  if (!seal) return {path, std::unexpected(std::move(seal).error())};
+  return {path, std::move(seal->digest), std::move(*signature)};
+}
+
+Result<InodeNumber> find_named(const FileSystem& file_system, const std::string& path) {
+  TRY_ASSIGN(const InodeNumber number, file_system.find(path));
+  TRY_ASSIGN(const ext2_inode inode, file_system.inode(number));
+  if (is_regular(inode) && !is_sealed(inode))
+    return fail(ErrorKind::Failed, "is not sealed", "seal it: bpfgate image seal");
+  TRY(check_file(file_system, inode));
+  return number;
+}
+
+Checked check_one(const FileSystem& file_system, const std::string& path) {
+  Result<InodeNumber> number = find_named(file_system, path);
+  if (!number) return {path, std::unexpected(std::move(number).error())};
+  return check_one(file_system, path, *number);
 }
 
 // libext2fs says less of what is not there, and waits for the other end of a FIFO. A device can be read like an image.
@@ -122,30 +126,45 @@ Result<> check_readable(const std::filesystem::path& image) {
   return fail(ErrorKind::Invalid, "is no regular file", "give an image, or a device with a file system");
 }
 
-Result<std::vector<Checked>> check_all(const FileSystem& file_system) {
-  TRY_ASSIGN(const std::set<InodeNumber> sealed, find_sealed(file_system));
+// In a damaged image two files may have one path.
+Result<std::multimap<std::string, InodeNumber>> by_path(const FileSystem& file_system,
+                                                        const std::set<InodeNumber>& sealed) {
   TRY_ASSIGN(auto names, Names(file_system, sealed).find());
-  if (!sealed.empty() && !file_system.has_verity())
-    return fail(ErrorKind::Failed, "has sealed files, but not the feature verity: no kernel looks at their seals",
-                "switch it on with tune2fs -O verity");
-  std::map<std::string, InodeNumber> by_path;
+  std::multimap<std::string, InodeNumber> paths;
   for (InodeNumber number : sealed) {
     auto name = names.find(number);
-    by_path.emplace(name != names.end() ? name->second : "<inode " + std::to_string(number) + ">", number);
+    paths.emplace(name != names.end() ? name->second : "<inode " + std::to_string(number) + ">", number);
   }
+  return paths;
+}
+
+std::vector<Checked> check_each(const FileSystem& file_system, const std::vector<std::string>& paths) {
   std::vector<Checked> checked;
-  checked.reserve(by_path.size());
-  for (const auto& [path, number] : by_path) checked.push_back(check_one(file_system, path, number));
+  checked.reserve(paths.size());
+  for (const std::string& path : paths) checked.push_back(check_one(file_system, path));
+  return checked;
+}
+
+Result<std::vector<Checked>> check_all(const FileSystem& file_system, const std::vector<std::string>& paths) {
+  TRY_ASSIGN(const std::set<InodeNumber> sealed, find_sealed(file_system));
+  if (!sealed.empty() && !file_system.has_verity())
+    return fail(ErrorKind::Failed, "has sealed files, but not the feature verity: no kernel measures them",
+                "switch it on with tune2fs -O verity");
+  if (!paths.empty()) return check_each(file_system, paths);
+  TRY_ASSIGN(const auto all, by_path(file_system, sealed));
+  std::vector<Checked> checked;
+  checked.reserve(all.size());
+  for (const auto& [path, number] : all) checked.push_back(check_one(file_system, path, number));
   return checked;
 }
 
 }  // namespace
 
-Result<std::vector<Checked>> check(const std::filesystem::path& image) {
+Result<std::vector<Checked>> check(const std::filesystem::path& image, const CheckRequest& request) {
   auto work = [&]() -> Result<std::vector<Checked>> {
     TRY(check_readable(image));
-    TRY_ASSIGN(const FileSystem file_system, FileSystem::open(image, Access::Read));
-    return check_all(file_system);
+    TRY_ASSIGN(const FileSystem file_system, FileSystem::open(image, Access::Read, request.offset));
+    return check_all(file_system, request.paths);
   };
   Result<std::vector<Checked>> checked = work();
   if (!checked) return within_image(std::move(checked).error(), image);

@@ -3,6 +3,8 @@
 // done, or another file is made of it.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <string>
 
@@ -11,29 +13,57 @@
 
 namespace bpfgate::image {
 
-// A temporary file beside where the result goes; taken away again unless put in place.
+// Shared, where the image is only read. Of two runs that replace it each would work on a copy of its own, and the last
+// one win.
+enum class Lock { Shared, Exclusive };
+
+class LockedImage {
+ public:
+  // Anything but a regular file is ErrorKind::Invalid; an image that somebody else has locked, ErrorKind::Failed.
+  static Result<LockedImage> open(const std::filesystem::path& image, Lock lock);
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] const struct stat& status() const { return status_; }
+  // Not everybody asks for locks.
+  [[nodiscard]] Result<> check_unchanged() const;
+
+ private:
+  LockedImage(UniqueFd fd, const struct stat& status) : fd_(std::move(fd)), status_(status) {}
+
+  UniqueFd fd_;
+  struct stat status_;
+};
+
+// A file in the directory where the result goes. It has no name where the file system lets that be, so that nothing is
+// left of it by whatever ends this process; elsewhere it goes with this object.
 class Copy {
  public:
-  // Shares the image's blocks where the file system can, and keeps its holes. Anything but a regular file is
-  // ErrorKind::Invalid, and so is an image that somebody else is working on.
-  static Result<Copy> of(const std::filesystem::path& image, const std::filesystem::path& output);
+  // Empty at first. What keeps the result from getting its name is found here, as far as can be.
+  static Result<Copy> beside(const std::filesystem::path& output);
   Copy(Copy&& other) noexcept = default;
   Copy& operator=(Copy&&) = delete;
   ~Copy();
 
+  // Shares the image's blocks where the file system can, and keeps its holes.
+  [[nodiscard]] Result<> fill(const LockedImage& image);
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  // Waits until it is on the disk, and gives it the output's name.
+  // Waits until it is on the disk, and gives it the output's name, and the mode and owner of the image it is of.
   [[nodiscard]] Result<> put_in_place();
 
  private:
-  Copy(UniqueFd image, UniqueFd fd, std::string path, std::filesystem::path output)
-      : image_(std::move(image)), fd_(std::move(fd)), path_(std::move(path)), output_(std::move(output)) {}
-  [[nodiscard]] Result<> fill() const;
+  Copy(UniqueFd directory, std::filesystem::path output)
+      : directory_(std::move(directory)), output_(std::move(output)) {}
+  [[nodiscard]] bool make_unnamed();
+  [[nodiscard]] Result<> make_named();
+  [[nodiscard]] Result<> take_over_mode() const;
+  [[nodiscard]] Result<> give_name();
 
-  UniqueFd image_;  // holds the lock
-  UniqueFd fd_;     // none: nothing to take away
-  std::filesystem::path path_;
+  UniqueFd directory_;
+  UniqueFd fd_;
+  std::string name_;            // in the directory; empty: none, or the output's
+  std::filesystem::path path_;  // by which others can open it
   std::filesystem::path output_;
+  struct stat status_ = {};  // of the image
 };
 
 }  // namespace bpfgate::image

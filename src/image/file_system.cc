@@ -2,19 +2,23 @@
 #include "image/file_system.h"
 
 #include <algorithm>
+#include <bit>
+
+#include "base/malloced.h"
 
 namespace bpfgate::image {
 namespace {
 
-constexpr const char* larger_inodes = "make the file system with larger inodes: mkfs.ext4 -I 1024";
 constexpr const char* repair = "repair it with e2fsck -f, and look at what that says";
 
 Failure open_failure(const Library& library, errcode_t code) {
   switch (code) {
     case EXT2_ET_BAD_MAGIC:
     case EXT2_ET_SHORT_READ:
-      return fail(ErrorKind::Invalid, "no ext4 file system",
-                  "of a disk's image give the partition alone; other file systems than ext4 cannot be sealed offline");
+      return fail(
+          ErrorKind::Invalid, "no ext4 file system",
+          "of a whole disk's image say with --offset where the partition begins; other file systems than ext4 cannot "
+          "be sealed offline");
     case EXT2_ET_UNSUPP_FEATURE:
     case EXT2_ET_RO_UNSUPP_FEATURE:
     case EXT2_ET_REV_TOO_HIGH:
@@ -53,14 +57,27 @@ struct XattrCloser {
 };
 using XattrHandle = std::unique_ptr<ext2_xattr_handle, XattrCloser>;
 
-struct FreeDeleter {
-  void operator()(void* memory) const { std::free(memory); }
+struct ScanCloser {
+  const Library* library;
+  void operator()(ext2_inode_scan scan) const { library->ext2fs_close_inode_scan(scan); }
 };
+using ScanHandle = std::unique_ptr<struct ext2_struct_inode_scan, ScanCloser>;
+
+// libext2fs looks for attributes only where the superblock announces some. The kernel looks everywhere, and announces
+// them with the first that it writes (ext4_xattr_update_super_block() in fs/ext4/xattr.c).
+errcode_t open_unannounced(const FileSystem& file_system, InodeNumber number, ext2_xattr_handle** handle) {
+  ext2_super_block* super = file_system.get()->super;
+  const bool is_announced = ext2fs_has_feature_xattr(super) != 0;
+  ext2fs_set_feature_xattr(super);
+  errcode_t code = file_system.library().ext2fs_xattrs_open(file_system.get(), number, handle);
+  if (!is_announced) ext2fs_clear_feature_xattr(super);
+  return code;
+}
 
 Result<XattrHandle> open_xattrs(const FileSystem& file_system, InodeNumber number) {
   const Library& library = file_system.library();
   ext2_xattr_handle* raw = nullptr;
-  if (errcode_t code = library.ext2fs_xattrs_open(file_system.get(), number, &raw); code != 0)
+  if (errcode_t code = open_unannounced(file_system, number, &raw); code != 0)
     return library.failure("open the extended attributes", code);
   XattrHandle handle(raw, XattrCloser{&library});
   if (errcode_t code = library.ext2fs_xattrs_read(handle.get()); code != 0)
@@ -68,23 +85,42 @@ Result<XattrHandle> open_xattrs(const FileSystem& file_system, InodeNumber numbe
   return handle;
 }
 
-Failure full(const Library& library, const std::string& what, errcode_t code) {
-  if (code == EXT2_ET_BLOCK_ALLOC_FAIL || code == ENOSPC)
-    return fail(ErrorKind::Failed, what + ": the file system in the image is full",
-                "make it larger: truncate -s SIZE, then resize2fs");
-  return library.failure(what, code);
+Failure allocation_failure(const Library& library, const std::string& what, errcode_t code) {
+  if (code != EXT2_ET_BLOCK_ALLOC_FAIL && code != ENOSPC) return library.failure(what, code);
+  return Failure(Error{ErrorKind::Failed, what + ": the file system in the image is full",
+                       "make it larger: truncate -s SIZE, then resize2fs", ENOSPC});
 }
 
-Failure no_room_for_xattr(const Library& library, const char* name, errcode_t code) {
-  if (code == EXT2_ET_EA_NO_SPACE || code == EXT2_ET_INODE_ALLOC_FAIL)
-    return fail(ErrorKind::Failed, std::string("no room for ") + name + " among the file's extended attributes",
-                larger_inodes);
-  return full(library, std::string("set ") + name, code);
+// The smallest inodes with room for the attribute behind their fields, where all of a file's attributes begin.
+uint64_t inode_size_for(const char* name, size_t value_size) {
+  const size_t entry = EXT2_EXT_ATTR_LEN(std::string_view(name).substr(std::string_view(name).find('.') + 1).size());
+  const size_t ends = 2 * sizeof(uint32_t);  // a magic number before all entries, zeros behind
+  return std::bit_ceil(sizeof(ext2_inode_large) + ends + entry + EXT2_EXT_ATTR_SIZE(value_size));
+}
+
+Failure no_room_for_xattr(const FileSystem& file_system, const char* name, size_t value_size) {
+  const std::string what = std::string("no room for ") + name + " among the file's extended attributes";
+  const uint64_t wanted = inode_size_for(name, value_size);
+  if (wanted <= file_system.super().s_inode_size || wanted > file_system.block_size())
+    return fail(ErrorKind::Failed, what,
+                "they share its inode and one block of " + std::to_string(file_system.block_size()) +
+                    " bytes: take others away, or sign with a smaller key");
+  return fail(ErrorKind::Failed, what,
+              "make the file system with larger inodes, mkfs.ext4 -I " + std::to_string(wanted) +
+                  ", or take other attributes away");
 }
 
 // What libext2fs is to take for now. 0 would mean the real time; an image of that very second gets the next one.
 time_t time_of_last_write(const ext2_super_block& super) {
   return std::max<time_t>(1, static_cast<time_t>(uint64_t{super.s_wtime_hi} << 32 | super.s_wtime));
+}
+
+// As the kernel reads a path: several slashes are one. libext2fs looks for a file without a name between two.
+std::string from_root(const std::string& path) {
+  std::string whole = "/";
+  for (char c : path)
+    if (c != '/' || !whole.ends_with('/')) whole += c;
+  return whole;
 }
 
 }  // namespace
@@ -107,31 +143,42 @@ Result<> FileSystem::check_state() const {
   return {};
 }
 
-Result<FileSystem> FileSystem::open(const std::filesystem::path& image, Access access) {
+Result<FileSystem> FileSystem::open(const std::filesystem::path& image, Access access, uint64_t offset) {
   TRY_ASSIGN(const Library* loaded, image::library());
+  std::error_code unknown;  // of a device
+  const uint64_t there = std::filesystem::file_size(image, unknown);
+  if (!unknown && offset > there)
+    return fail(ErrorKind::Invalid, "has only " + std::to_string(there) + " bytes, and no file system at the offset",
+                "give the first byte of a partition: its first sector times the size of a sector");
   // Options that are given keep libext2fs from looking for some behind a question mark in the name. The multiple mount
   // protection would write a random number into a copy that nobody else has.
+  const std::string options = "offset=" + std::to_string(offset);
   const int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP | (access == Access::Write ? EXT2_FLAG_RW : 0);
   ext2_filsys raw = nullptr;
-  errcode_t code = loaded->ext2fs_open2(image.c_str(), "", flags, 0, 0, loaded->unix_io, &raw);
+  errcode_t code = loaded->ext2fs_open2(image.c_str(), options.c_str(), flags, 0, 0, loaded->unix_io, &raw);
   if (code != 0) return open_failure(*loaded, code);
   FileSystem file_system(loaded, Handle(raw, Closer{loaded}));
-  std::error_code ignored;
-  if (uint64_t there = std::filesystem::file_size(image, ignored); !ignored && there < file_system.size())
-    return fail(ErrorKind::Failed,
-                "has " + std::to_string(there) + " bytes of a file system of " + std::to_string(file_system.size()),
-                "it was cut off; make it anew");
+  if (!unknown && there - offset < file_system.size())
+    return fail(
+        ErrorKind::Failed,
+        "has " + std::to_string(there - offset) + " bytes of a file system of " + std::to_string(file_system.size()),
+        "it was cut off; make it anew");
   TRY(file_system.check_state());
   if (access == Access::Read) return file_system;
   raw->now = time_of_last_write(*raw->super);
-  if (code = loaded->ext2fs_read_bitmaps(raw); code != 0) return damaged(loaded->failure("read the bitmaps", code));
+  TRY(file_system.read_bitmaps());
   return file_system;
+}
+
+Result<> FileSystem::read_bitmaps() {
+  if (errcode_t code = library_->ext2fs_read_bitmaps(get()); code != 0)
+    return damaged(library_->failure("read the bitmaps", code));
+  return {};
 }
 
 Result<InodeNumber> FileSystem::find(const std::string& path) const {
   ext2_ino_t number = 0;
-  const std::string absolute = path.starts_with('/') ? path : "/" + path;
-  errcode_t code = library_->ext2fs_namei(get(), EXT2_ROOT_INO, EXT2_ROOT_INO, absolute.c_str(), &number);
+  errcode_t code = library_->ext2fs_namei(get(), EXT2_ROOT_INO, EXT2_ROOT_INO, from_root(path).c_str(), &number);
   if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_NO_DIRECTORY)
     return fail(ErrorKind::Failed, "there is no such file in the image", "paths begin at the root of the image");
   if (code != 0) return damaged(library_->failure("find it", code));
@@ -149,6 +196,21 @@ Result<> FileSystem::set_inode(InodeNumber number, ext2_inode inode) {
   if (errcode_t code = library_->ext2fs_write_inode(get(), number, &inode); code != 0)
     return library_->failure("write the inode", code);
   return {};
+}
+
+Result<> FileSystem::for_each_inode(const InodeVisitor& visit) const {
+  ext2_inode_scan raw = nullptr;
+  if (errcode_t code = library_->ext2fs_open_inode_scan(get(), 0, &raw); code != 0)
+    return damaged(library_->failure("read the inodes", code));
+  ScanHandle scan(raw, ScanCloser{library_});
+  for (;;) {
+    ext2_ino_t number = 0;
+    ext2_inode inode = {};
+    if (errcode_t code = library_->ext2fs_get_next_inode(scan.get(), &number, &inode); code != 0)
+      return damaged(library_->failure("read the inodes", code));
+    if (number == 0) return {};
+    if (inode.i_links_count != 0) TRY(visit(number, inode));
+  }
 }
 
 Result<fsverity::ContentReader> FileSystem::open_content(InodeNumber number) const {
@@ -194,7 +256,7 @@ Result<> FileSystem::write_blocks(InodeNumber number, uint64_t first, ByteView c
   const uint64_t count = content.size() / block_size();
   errcode_t code = library_->ext2fs_fallocate(get(), EXT2_FALLOCATE_FORCE_INIT | EXT2_FALLOCATE_INIT_BEYOND_EOF, number,
                                               nullptr, ~blk64_t{0}, first, count);
-  if (code != 0) return full(*library_, "allocate " + std::to_string(count) + " blocks", code);
+  if (code != 0) return allocation_failure(*library_, "allocate " + std::to_string(count) + " blocks", code);
   for (uint64_t i = 0; i < count; ++i) {
     TRY_ASSIGN(const uint64_t place, locate(number, first + i));
     if (place == 0) return fail(ErrorKind::Failed, "libext2fs has not allocated what it was asked for");
@@ -208,6 +270,11 @@ Result<> FileSystem::cut(InodeNumber number, uint64_t first) {
   TRY_ASSIGN(const uint64_t end, end_of_blocks(number));
   if (end <= first) return {};
   errcode_t code = library_->ext2fs_punch(get(), number, nullptr, nullptr, first, ~blk64_t{0});
+  // The block that libext2fs finds wrong is the file system's last one: which blocks are used was checked before.
+  if (code == EXT2_ET_BAD_BLOCK_NUM)
+    return fail(ErrorKind::Unsupported,
+                "has blocks behind its end, up to the file system's last one, which libext2fs frees since 1.47.4 only",
+                "use that, or make the file system larger: truncate -s SIZE, then resize2fs");
   if (code != 0) return damaged(library_->failure("free blocks behind the file's end", code));
   return {};
 }
@@ -230,7 +297,7 @@ Result<std::optional<Bytes>> FileSystem::xattr(InodeNumber number, const char* n
   void* value = nullptr;
   size_t size = 0;
   errcode_t code = library_->ext2fs_xattr_get(handle.get(), name, &value, &size);
-  std::unique_ptr<void, FreeDeleter> owned(value);
+  Malloced<void> owned(value);
   if (code == EXT2_ET_EA_KEY_NOT_FOUND) return std::nullopt;
   if (code != 0) return library_->failure(std::string("read ") + name, code);
   const auto* bytes = static_cast<const uint8_t*>(value);
@@ -241,14 +308,16 @@ Result<> FileSystem::set_xattr(InodeNumber number, const char* name, ByteView va
   TRY_ASSIGN(XattrHandle handle, open_xattrs(*this, number));
   const uint32_t free_inodes = super().s_free_inodes_count;
   errcode_t code = library_->ext2fs_xattr_set(handle.get(), name, value.data(), value.size());
-  if (code == 0) code = library_->ext2fs_xattrs_write(handle.get());
-  if (code != 0) return no_room_for_xattr(*library_, name, code);
   // With ea_inode a value may get an inode of its own, whose blocks libext2fs 1.47 forgets to count as the file's.
-  if (super().s_free_inodes_count != free_inodes) return no_room_for_xattr(*library_, name, EXT2_ET_EA_NO_SPACE);
+  if (code == EXT2_ET_EA_NO_SPACE || code == EXT2_ET_INODE_ALLOC_FAIL || super().s_free_inodes_count != free_inodes)
+    return no_room_for_xattr(*this, name, value.size());
+  if (code != 0) return allocation_failure(*library_, std::string("set ") + name, code);
+  ext2fs_set_feature_xattr(handle_->super);
   return {};
 }
 
 void FileSystem::switch_on_verity() {
+  if (has_verity()) return;
   ext2fs_set_feature_verity(handle_->super);
   handle_->flags |= EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED;
   handle_->flags &= ~(EXT2_FLAG_MASTER_SB_ONLY | EXT2_FLAG_SUPER_ONLY);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,7 +30,8 @@ Failure within_image(Error error, const std::filesystem::path& image);
 class FileSystem {
  public:
   // Refuses whatever was not left in order: a journal that waits to be replayed, errors, a file that ends too early.
-  static Result<FileSystem> open(const std::filesystem::path& image, Access access);
+  // `offset` is where the file system begins: in the image of a whole disk, the partition.
+  static Result<FileSystem> open(const std::filesystem::path& image, Access access, uint64_t offset = 0);
 
   [[nodiscard]] const Library& library() const { return *library_; }
   [[nodiscard]] ext2_filsys get() const { return handle_.get(); }
@@ -39,10 +41,16 @@ class FileSystem {
   [[nodiscard]] uint64_t size() const { return block_count() * block_size(); }
   [[nodiscard]] bool has_verity() const { return ext2fs_has_feature_verity(handle_->super) != 0; }
 
+  // Which blocks are in use. It is there for writing; others who need it read it first.
+  [[nodiscard]] Result<> read_bitmaps();
+
   // Links are followed on the way, within the image, but not at the end.
   [[nodiscard]] Result<InodeNumber> find(const std::string& path) const;
   [[nodiscard]] Result<ext2_inode> inode(InodeNumber number) const;
   [[nodiscard]] Result<> set_inode(InodeNumber number, ext2_inode inode);
+  // All that are in use, in the order of their numbers, until `visit` fails.
+  using InodeVisitor = std::function<Result<>(InodeNumber number, const ext2_inode& inode)>;
+  [[nodiscard]] Result<> for_each_inode(const InodeVisitor& visit) const;
 
   // Reads a regular file from its beginning on; holes are zeros. The file system must outlive the reader.
   [[nodiscard]] Result<fsverity::ContentReader> open_content(InodeNumber number) const;
@@ -59,7 +67,7 @@ class FileSystem {
   [[nodiscard]] Result<std::optional<Bytes>> xattr(InodeNumber number, const char* name) const;
   [[nodiscard]] Result<> set_xattr(InodeNumber number, const char* name, ByteView value);
 
-  // The feature without which no kernel looks at a seal, in every copy of the superblock.
+  // The feature that says there are seals, in every copy of the superblock. Nothing happens where it is there.
   void switch_on_verity();
   // Writes everything, and waits until it is on the disk. Of the superblock no time and no counter of writes changes:
   // the same image sealed twice is the same bytes twice.

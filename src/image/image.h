@@ -31,6 +31,7 @@ struct Request {
   fsverity::Parameters parameters = {};
   Signing signature = {};             // none: nothing is signed
   std::filesystem::path output = {};  // empty: the image is replaced
+  uint64_t offset = 0;                // where the file system begins: in the image of a whole disk, the partition
 };
 
 struct Sealed {
@@ -56,14 +57,19 @@ struct Outcome {
 // image and request give the same bytes in every run.
 Result<Outcome> seal(const std::filesystem::path& image, const Request& request);
 
-// A file in the image that has the flag of a seal.
+struct CheckRequest {
+  std::vector<std::string> paths = {};  // in the image; empty: all files that have the flag of a seal
+  uint64_t offset = 0;
+};
+
 struct Checked {
   std::string path;                     // or "<inode N>" where no directory has it
   Result<fsverity::Digest> digest;      // as the kernel measures it; or what is wrong with the seal
   std::optional<Bytes> signature = {};  // of the xattr
 };
 
-// All of them, in the order of their paths; of a file with several names the first.
-Result<std::vector<Checked>> check(const std::filesystem::path& image);
+// In the order of the paths asked for, where one that is not sealed is an error of its own; or of all, and then a file
+// with several names by the first.
+Result<std::vector<Checked>> check(const std::filesystem::path& image, const CheckRequest& request = {});
 
 }  // namespace bpfgate::image

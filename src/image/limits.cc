@@ -4,8 +4,8 @@
 namespace bpfgate::image {
 namespace {
 
-Failure refuse(std::string what, std::string mend) {
-  return fail(ErrorKind::Unsupported, std::move(what), std::move(mend));
+Failure refuse(std::string what, std::string remedy) {
+  return fail(ErrorKind::Unsupported, std::move(what), std::move(remedy));
 }
 
 }  // namespace

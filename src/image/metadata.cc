@@ -97,47 +97,43 @@ Result<fsverity::Metadata> compute(const FileSystem& file_system, InodeNumber nu
   return fsverity::compute_metadata(size, parameters, content);
 }
 
-// What the last block has behind the file's end. The kernel holds the whole block to the tree, which takes that for
-// zeros.
-struct Tail {
-  uint64_t block = 0;
-  Bytes content;  // of the block; empty where the file ends with one
-  size_t begin = 0;
-
-  [[nodiscard]] bool is_zero() const {
-    return std::all_of(content.begin() + static_cast<ptrdiff_t>(begin), content.end(),
-                       [](uint8_t b) { return b == 0; });
-  }
-};
-
-Result<Tail> read_tail(const FileSystem& file_system, InodeNumber number, uint64_t size) {
-  Tail tail{size / file_system.block_size(), {}, static_cast<size_t>(size % file_system.block_size())};
-  if (tail.begin == 0) return tail;
-  TRY_ASSIGN(tail.content, file_system.read_blocks(number, tail.block, 1));
-  return tail;
+bool is_zero(ByteView bytes) {
+  return std::ranges::all_of(bytes, [](uint8_t byte) { return byte == 0; });
 }
 
-Result<> clear_tail(FileSystem& file_system, InodeNumber number, uint64_t size) {
-  TRY_ASSIGN(Tail tail, read_tail(file_system, number, size));
-  if (tail.is_zero()) return {};
-  std::fill(tail.content.begin() + static_cast<ptrdiff_t>(tail.begin), tail.content.end(), 0);
-  return file_system.write_blocks(number, tail.block, tail.content);
+// A kernel shows whole pages, of up to 64 KiB, and takes what is behind the file's end in one for zeros: it holds the
+// last block to the tree, and those behind it to be empty (verify_data_block() in fs/verity/verify.c).
+Result<> check_padding(const FileSystem& file_system, InodeNumber number, uint64_t size) {
+  const uint64_t first = size / file_system.block_size();
+  TRY_ASSIGN(const Bytes content, file_system.read_blocks(number, first, metadata_block(file_system, size) - first));
+  if (content.empty() || is_zero(ByteView(content).subspan(size % file_system.block_size()))) return {};
+  return fail(ErrorKind::Failed, "there is something between its end and its seal");
 }
 
-Result<fsverity::Digest> hold_against_content(const FileSystem& file_system, InodeNumber number) {
+Result<> clear_last_block(FileSystem& file_system, InodeNumber number, uint64_t size) {
+  const size_t used = size % file_system.block_size();
+  if (used == 0) return {};
+  const uint64_t block = size / file_system.block_size();
+  TRY_ASSIGN(Bytes content, file_system.read_blocks(number, block, 1));
+  const std::span<uint8_t> rest = std::span(content).subspan(used);
+  if (is_zero(rest)) return {};
+  std::ranges::fill(rest, 0);
+  return file_system.write_blocks(number, block, content);
+}
+
+Result<Seal> hold_against_content(const FileSystem& file_system, InodeNumber number) {
   TRY_ASSIGN(const ext2_inode inode, file_system.inode(number));
   TRY(check_file(file_system, inode));
   const uint64_t size = size_of(inode);
   TRY_ASSIGN(const Stored stored, find_descriptor(file_system, number, size));
-  TRY_ASSIGN(const fsverity::Parameters parameters, parameters_of(file_system, stored, size));
+  TRY_ASSIGN(fsverity::Parameters parameters, parameters_of(file_system, stored, size));
   TRY_ASSIGN(fsverity::Metadata computed, compute(file_system, number, size, parameters));
   if (computed.descriptor != stored.descriptor)
     return fail(ErrorKind::Failed, "its content is not what was sealed; as it is now it would have the digest " +
                                        to_string(computed.digest));
-  TRY_ASSIGN(const Tail tail, read_tail(file_system, number, size));
-  if (!tail.is_zero()) return fail(ErrorKind::Failed, "there is something behind its end in its last block");
+  TRY(check_padding(file_system, number, size));
   TRY(compare_tree(file_system, number, computed, metadata_block(file_system, size), stored.block));
-  return std::move(computed.digest);
+  return Seal{std::move(computed.digest), std::move(parameters)};
 }
 
 }  // namespace
@@ -147,7 +143,7 @@ Result<fsverity::Digest> write_seal(FileSystem& file_system, InodeNumber number,
   TRY_ASSIGN(const ext2_inode before, file_system.inode(number));
   const uint64_t size = size_of(before);
   TRY_ASSIGN(fsverity::Metadata metadata, compute(file_system, number, size, parameters));
-  TRY(clear_tail(file_system, number, size));
+  TRY(clear_last_block(file_system, number, size));
   // Blocks there may be left of a preallocation, and the kernel takes the last ones for the descriptor.
   TRY(file_system.cut(number, round_up(size, file_system.block_size()) / file_system.block_size()));
   TRY(file_system.write_blocks(number, metadata_block(file_system, size), layout(metadata, file_system.block_size())));
@@ -163,11 +159,11 @@ Result<fsverity::Digest> write_seal(FileSystem& file_system, InodeNumber number,
   return std::move(metadata.digest);
 }
 
-Result<fsverity::Digest> check_seal(const FileSystem& file_system, InodeNumber number) {
-  Result<fsverity::Digest> digest = hold_against_content(file_system, number);
-  if (!digest && digest.error().remedy.empty())
-    digest.error().remedy = "make the image anew, from files that are known to be good";
-  return digest;
+Result<Seal> check_seal(const FileSystem& file_system, InodeNumber number) {
+  Result<Seal> seal = hold_against_content(file_system, number);
+  if (!seal && seal.error().remedy.empty())
+    seal.error().remedy = "make the image anew, from files that are known to be good";
+  return seal;
 }
 
 }  // namespace bpfgate::image

@@ -12,8 +12,13 @@ namespace bpfgate::image {
 Result<fsverity::Digest> write_seal(FileSystem& file_system, InodeNumber number,
                                     const fsverity::Parameters& parameters);
 
-// Holds the seal against the content, block by block, and returns the digest that the kernel measures. Whatever would
-// make the kernel refuse the file, or a part of it, is ErrorKind::Failed.
-Result<fsverity::Digest> check_seal(const FileSystem& file_system, InodeNumber number);
+struct Seal {
+  fsverity::Digest digest;  // as the kernel measures it
+  fsverity::Parameters parameters;
+};
+
+// Reads the seal and holds it against the content, block by block. Whatever would make a kernel refuse the file, or a
+// part of it, is ErrorKind::Failed.
+Result<Seal> check_seal(const FileSystem& file_system, InodeNumber number);
 
 }  // namespace bpfgate::image

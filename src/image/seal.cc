@@ -52,15 +52,14 @@ Result<UniqueFd> copy_of(const FileSystem& file_system, InodeNumber number) {
   return fd;
 }
 
-// A seal that is there must be the one that is asked for, and hold.
-Result<> check_same(const FileSystem& file_system, const Target& target, const fsverity::Digest& digest,
-                    const fsverity::Parameters& parameters) {
-  TRY_ASSIGN(const ext2_inode inode, file_system.inode(target.number));
-  TRY_ASSIGN(fsverity::ContentReader content, file_system.open_content(target.number));
-  TRY_ASSIGN(const fsverity::Metadata wanted, fsverity::compute_metadata(size_of(inode), parameters, content));
-  if (digest == wanted.digest) return {};
-  return fail(ErrorKind::Failed, "sealed already as " + to_string(digest) + ", not as " + to_string(wanted.digest),
-              "a seal is for good: make the image anew to change its parameters");
+// Other parameters, another digest: they are part of what the digest is made of.
+Result<> check_same(const Seal& seal, const fsverity::Parameters& wanted) {
+  if (seal.parameters == wanted) return {};
+  std::string how = std::string(name_of(seal.parameters.algorithm)) + ", blocks of " +
+                    std::to_string(seal.parameters.block_size) + " bytes, ";
+  how += seal.parameters.salt.empty() ? "no salt" : "salt " + to_hex(seal.parameters.salt);
+  return fail(ErrorKind::Failed, "sealed already as " + to_string(seal.digest) + ", with other options: " + how,
+              "a seal is for good: use these options, or make the image anew");
 }
 
 Result<Sealed> seal_file(FileSystem& file_system, const Target& target, const fsverity::Parameters& parameters) {
@@ -71,8 +70,11 @@ Result<Sealed> seal_file(FileSystem& file_system, const Target& target, const fs
     return sealed;
   }
   sealed.outcome = fsverity::SealOutcome::AlreadySealed;
-  TRY_ASSIGN(sealed.digest, check_seal(file_system, target.number));
-  TRY(check_same(file_system, target, sealed.digest, parameters));
+  TRY_ASSIGN(Seal seal, check_seal(file_system, target.number));
+  TRY(check_same(seal, parameters));
+  // mkfs.ext4 -d copies seals since 1.47.3, and leaves the feature out.
+  file_system.switch_on_verity();
+  sealed.digest = std::move(seal.digest);
   return sealed;
 }
 
@@ -92,28 +94,39 @@ Result<> sign_file(FileSystem& file_system, const Target& target, const Signing&
 
 class Run {
  public:
-  Run(const std::filesystem::path& image, const Request& request) : image_(image), request_(request) {}
+  Run(const std::filesystem::path& image, const Request& request)
+      : image_(image), output_(request.output.empty() ? image : request.output), request_(request) {}
 
+  // What can be refused without writing is refused before anything is copied.
   Result<Outcome> run() {
     TRY(check_not_mounted(image_));
-    TRY_ASSIGN(Copy copy, Copy::of(image_, request_.output.empty() ? image_ : request_.output));
+    TRY_ASSIGN(const LockedImage locked, LockedImage::open(image_, lock()));
+    TRY_ASSIGN(Copy copy, Copy::beside(output_));
+    TRY(examine());
+    if (is_refused()) return refused();
+    TRY(copy.fill(locked));
     TRY(work_on(copy.path()));
-    if (!outcome_.refused.empty()) return refused();
+    if (is_refused()) return refused();
     TRY(check_result(copy.path()));
-    if (outcome_.refused.empty()) TRY(copy.put_in_place());
-    return outcome_.refused.empty() ? std::move(outcome_) : refused();
+    if (is_refused()) return refused();
+    TRY(copy.put_in_place());
+    return std::move(outcome_);
   }
 
  private:
-  Result<> work_on(const std::filesystem::path& copy) {
-    TRY_ASSIGN(FileSystem file_system, FileSystem::open(copy, Access::Write));
+  [[nodiscard]] Lock lock() const {
+    std::error_code ignored;  // there may be no output yet
+    return std::filesystem::equivalent(image_, output_, ignored) ? Lock::Exclusive : Lock::Shared;
+  }
+  [[nodiscard]] bool is_refused() const { return !outcome_.refused.empty(); }
+
+  Result<> examine() {
+    TRY_ASSIGN(FileSystem file_system, FileSystem::open(image_, Access::Read, request_.offset));
     TRY(check_image(file_system, request_.parameters));
+    TRY(file_system.read_bitmaps());
     TRY(check_block_use(file_system));
     look_up_all(file_system);
-    if (!outcome_.refused.empty()) return {};
-    for (const Target& target : targets_)
-      if (!work_on(file_system, target)) return {};
-    return file_system.flush();
+    return {};
   }
 
   void look_up_all(const FileSystem& file_system) {
@@ -126,29 +139,38 @@ class Run {
     }
   }
 
+  // After a refusal the others are tried all the same, so that one run names all of them; what was done is not written.
+  // When the file system is full it would name them for nothing.
+  Result<> work_on(const std::filesystem::path& copy) {
+    TRY_ASSIGN(FileSystem file_system, FileSystem::open(copy, Access::Write, request_.offset));
+    for (const Target& target : targets_) {
+      Result<Sealed> sealed = seal_and_sign(file_system, target);
+      if (sealed) {
+        outcome_.sealed.push_back(std::move(*sealed));
+        continue;
+      }
+      const bool is_full = sealed.error().code == ENOSPC;
+      refuse(target.path, std::move(sealed).error());
+      if (is_full) break;
+    }
+    if (is_refused()) return {};
+    return file_system.flush();
+  }
+
   Result<Sealed> seal_and_sign(FileSystem& file_system, const Target& target) {
     TRY_ASSIGN(Sealed sealed, seal_file(file_system, target, request_.parameters));
     TRY(sign_file(file_system, target, request_.signature, sealed));
     return sealed;
   }
 
-  bool work_on(FileSystem& file_system, const Target& target) {
-    Result<Sealed> sealed = seal_and_sign(file_system, target);
-    if (sealed)
-      outcome_.sealed.push_back(std::move(*sealed));
-    else
-      refuse(target.path, std::move(sealed).error());
-    return outcome_.refused.empty();
-  }
-
   // What was written is read again, as whoever mounts it will.
   Result<> check_result(const std::filesystem::path& copy) {
-    TRY_ASSIGN(const FileSystem file_system, FileSystem::open(copy, Access::Read));
+    TRY_ASSIGN(const FileSystem file_system, FileSystem::open(copy, Access::Read, request_.offset));
     for (size_t i = 0; i < targets_.size(); ++i) {
-      Result<fsverity::Digest> digest = check_seal(file_system, targets_[i].number);
-      if (!digest)
-        refuse(targets_[i].path, std::move(digest).error());
-      else if (*digest != outcome_.sealed[i].digest)
+      Result<Seal> seal = check_seal(file_system, targets_[i].number);
+      if (!seal)
+        refuse(targets_[i].path, std::move(seal).error());
+      else if (seal->digest != outcome_.sealed[i].digest)
         refuse(targets_[i].path, {ErrorKind::Failed, "its seal was not written as it was made", {}, 0});
     }
     return {};
@@ -164,6 +186,7 @@ class Run {
   }
 
   const std::filesystem::path& image_;
+  const std::filesystem::path output_;
   const Request& request_;
   std::vector<Target> targets_;
   Outcome outcome_;

@@ -38,6 +38,7 @@ expect 1 bpfgate image check i.img
 err 'i.img: /usr/bin/tool: block 0 of the Merkle tree of its seal is wrong'
 flipped $((blocks[6] * 4096 + 2))
 expect 1 bpfgate image check i.img
+err 'i.img: /usr/bin/tool: its seal has blocks of 8192 bytes, more than the file system'
 flipped $((blocks[6] * 4096 + 4095))
 expect 1 bpfgate image check i.img
 err 'i.img: /usr/bin/tool: has no descriptor of its seal'
@@ -63,9 +64,17 @@ image i.img 16M -b 4096
 expect 0 bpfgate image seal i.img $'\e[31mred'
 expect 0 bpfgate image check i.img
 grep -qF '/\x1b[31mred' .out || fail "the name is printed as it is"
+rm root/$'\e[31mred'
+mkdir root/$'\e[31mdirectory'
+image i.img 16M -b 4096
+bpfgate image seal i.img /usr/bin/tool >/dev/null
+inode=$(debugfs -R 'ls -p /' i.img 2>/dev/null | awk -F / '/directory/ { print $2 }')
+debugfs -w -R "zap_block -f <$inode> -p 255 0" i.img >/dev/null 2>&1
+expect 1 bpfgate image check i.img
+err 'i.img: read the directory /\x1b[31mdirectory/: '
+rmdir root/$'\e[31mdirectory'
 
 # At random, where the file system describes itself: the same places in each run. Checksums would find all of it, so there are none.
-rm root/$'\e[31mred'
 image good.img 2M -b 1024 -N 32 -O ^has_journal,^metadata_csum,^resize_inode
 bpfgate image seal good.img --block-size 1024 /usr/bin/tool >/dev/null
 cat >fuzz.py <<'PYTHON'

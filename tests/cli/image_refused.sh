@@ -27,6 +27,11 @@ not_sealed 1 '/none: there is no such file in the image' 'paths begin at the roo
 not_sealed 1 '/usr/bin/tool/x: there is no such file in the image' 'paths begin at' /usr/bin/tool/x
 refused 1 i.img bpfgate image seal i.img /usr/bin/fifo
 err 'bpfgate: i.img: /usr/bin/fifo: is no regular file'
+# Before anything is copied: no file of the image's size can be made here, nor one of its content.
+refused 1 i.img bash -c 'ulimit -f 64; trap "" XFSZ; exec "$BPFGATE" image seal i.img -o out.img /usr/bin/tool /none'
+err 'bpfgate: i.img: /none: there is no such file in the image'
+refused 1 i.img bash -c 'ulimit -f 64; trap "" XFSZ; exec "$BPFGATE" image seal i.img -o out.img /usr/bin/tool'
+err 'File too large'
 # All that is wrong is said at once.
 refused 1 i.img bpfgate image seal --json i.img /none /usr/bin/tool usr
 json '["error" in f for f in o["files"]] == [True, True] and o["files"][1]["error"]["message"] == "i.img: usr: is a directory"'
@@ -89,9 +94,9 @@ not_sealed 1 'is damaged: inode' 'repair it with e2fsck -f' /usr/bin/tool
 # The content of a partition, and a table of partitions before it.
 image part.img 16M -b 4096
 { pattern 1048576; cat part.img; } >i.img
-not_sealed 1 'no ext4 file system' 'of a disk'\''s image give the partition alone' /usr/bin/tool
+not_sealed 1 'no ext4 file system' 'of a whole disk'\''s image say with --offset where the partition begins' /usr/bin/tool
 head -c 500 /dev/zero >i.img
-not_sealed 1 'no ext4 file system' 'of a disk'\''s image' /usr/bin/tool
+not_sealed 1 'no ext4 file system' 'of a whole disk'\''s image' /usr/bin/tool
 expect 1 bpfgate image check i.img
 
 image i.img 16M -b 4096
@@ -110,7 +115,11 @@ echo old >out.img
 refused 1 i.img bpfgate image seal i.img -o out.img /none
 [ "$(cat out.img)" = old ] || fail "the output was written"
 
-# Two at once.
+# Two at once: to read it, and no more.
 exec {lock}<i.img
 flock -x "$lock"
 not_sealed 1 'another program is working on it' 'wait until it has ended' /usr/bin/tool
+not_sealed 1 'another program is working on it' 'wait until it has ended' -o out.img /usr/bin/tool
+flock -s "$lock"
+not_sealed 1 'another program is working on it' 'wait until it has ended' /usr/bin/tool
+expect 0 bpfgate image seal i.img -o out.img /usr/bin/tool

@@ -61,6 +61,48 @@ out "already sealed $(fsverity digest root/other | cut -d' ' -f1) usr/bin/1"
 expect 0 bpfgate image check one.img
 [ "$(wc -l <.out)" = 2 ] || fail "two files were sealed"
 
+# A plain user needs no more than to read the image, and to write where the result goes.
+plain() { "$@"; }
+if [ "$(id -u)" = 0 ]; then plain() { setpriv --bounding-set=-dac_override,-dac_read_search,-fowner "$@"; }; fi
+image one.img 16M -b 4096
+chmod 0444 one.img
+refused 0 one.img plain "$BPFGATE" image seal one.img -o out.img /other
+[ "$(stat -c %a out.img)" = 444 ] || fail "the result has another mode"
+expect 0 bpfgate image check out.img /other
+# In a user namespace files may belong to nobody there.
+if [ "$(id -u)" = 0 ] && unshare --user --map-root-user true 2>/dev/null; then
+  chgrp 12345 one.img
+  refused 0 one.img unshare --user --map-root-user "$BPFGATE" image seal one.img -o out.img /other
+fi
+
+# A file of two names, named by both; a path with more slashes than it needs.
+image one.img 16M -b 4096
+expect 0 bpfgate image seal one.img //usr//bin///1 /other
+out "sealed $(fsverity digest root/other | cut -d' ' -f1) //usr//bin///1"
+clean one.img
+
+# Every copy of the superblock has the feature, and so has an image whose seals came without it.
+image one.img 32M -b 1024 -O ^metadata_csum
+features() { dumpe2fs -o superblock="$1" -o blocksize=1024 -h one.img 2>/dev/null | grep '^Filesystem features:'; }
+expect 0 bpfgate image seal one.img --block-size 1024 /other
+for round in new copied; do
+  for superblock in 1 8193 24577; do
+    features "$superblock" | grep -qw verity || fail "$round: the superblock in block $superblock lacks the feature verity"
+  done
+  python3 - <<'PYTHON'
+with open("one.img", "r+b") as image:
+    for superblock in (1, 8193, 24577):
+        image.seek(superblock * 1024 + 101)  # the second byte of s_feature_ro_compat
+        features = image.read(1)[0]
+        image.seek(superblock * 1024 + 101)
+        image.write(bytes([features & 0x7F]))
+PYTHON
+  expect 1 bpfgate image check one.img
+  expect 0 bpfgate image seal one.img --block-size 1024 /other
+  out "already sealed $(fsverity digest --block-size=1024 root/other | cut -d' ' -f1) /other"
+  clean one.img
+done
+
 # With -o the image is left alone; a name that libext2fs would take for options is a name. Holes stay holes.
 image one.img 2G -b 4096
 refused 0 one.img bpfgate image seal one.img -o 'out?offset=4096.img' /other

@@ -75,11 +75,45 @@ bpfgate sign --digest ima --detached --output-dir signatures --key loader.key --
 refused 1 i.img bpfgate image seal i.img /usr/bin/tool --signatures signatures
 err 'is of an IMA digest, which does not count on a sealed file'
 
+# One file by two spellings, and by two names, has one signature.
+rm -rf signatures && mkdir signatures
+sign loader usr/bin/tool signatures/tool.bpfsig
+cp good.img i.img
+expect 0 bpfgate image seal i.img /usr/bin/tool usr//bin/./tool --signatures signatures --cert loader.pem
+expect 0 bpfgate image check i.img --cert loader.pem /usr/bin/tool
+refused 2 i.img bpfgate image seal i.img /usr/bin/tool /usr/bin/../../opt/bin/tool --signatures signatures
+ln root/usr/bin/tool root/usr/bin/name
+image i.img 32M -b 4096
+expect 0 bpfgate image seal i.img /usr/bin/tool /usr/bin/name --key loader.key --cert loader.pem
+out "already sealed and signed sha256:$digest /usr/bin/name"
+expect 0 bpfgate image check i.img --cert loader.pem
+clean i.img
+rm root/usr/bin/name
+
+# What is asked for by name must be sealed, and accepted where signers are named; the rest does not matter.
+expect 0 bpfgate image seal i.img /opt/bin/tool
+expect 1 bpfgate image check i.img --cert loader.pem
+expect 0 bpfgate image check i.img --cert loader.pem usr/bin/tool
+out_is "loader signature-by-loader.pem sha256:$digest usr/bin/tool"
+expect 1 bpfgate image check i.img --cert loader.pem /usr/bin/tool /opt/bin/tool
+expect 0 bpfgate image check i.img /usr/bin/tool /opt/bin/tool
+expect 1 bpfgate image check i.img --files-from <(printf '%s\n' /usr/bin/tool /usr/bin/bash)
+err 'bpfgate: i.img: /usr/bin/bash: is not sealed'
+out "signed sha256:$digest /usr/bin/tool"
+expect 1 bpfgate image check i.img /none
+err 'i.img: /none: there is no such file in the image'
+expect 2 bpfgate image check i.img --files-from /dev/null
+expect 1 bpfgate image check --json i.img /usr/bin/bash
+json 'o["files"][0]["path"] == "/usr/bin/bash" and o["files"][0]["error"]["message"] == "is not sealed"'
+
 # Large inodes have room for what is too much for others. RSA-4096 is 655 bytes or so, and there are other attributes.
 setfattr -n user.other -v "$(pattern 3000 | od -An -tx1 | tr -d ' \n' | head -c 3900)" root/lib/library.so
 image i.img 32M -b 4096
 refused 1 i.img bpfgate image seal i.img /lib/library.so --role library --key loader.key --cert loader.pem
 err 'i.img: /lib/library.so: no room for user.bpf_prog_sig'
+err 'mkfs.ext4 -I 1024'
+image i.img 32M -b 4096 -I 512
+refused 1 i.img bpfgate image seal i.img /lib/library.so --role library --key loader.key --cert loader.pem
 err 'mkfs.ext4 -I 1024'
 image i.img 32M -b 4096 -I 1024
 expect 0 bpfgate image seal i.img /lib/library.so --role library --key loader.key --cert loader.pem

@@ -11,14 +11,17 @@ image() {
 
 clean() { e2fsck -fn "$1" >.fsck 2>&1 || fail "e2fsck -fn $1: $(cat .fsck)" 1; }
 
-# refused STATUS IMAGE COMMAND...: it fails, and not a byte of the image is another, nor is anything left beside it.
+# left_behind: what a temporary could be, whatever it is of.
+left_behind() { find . -name '.*' ! -name . ! -name .out ! -name .err ! -name .mkfs ! -name .fsck ! -name .openssl; }
+
+# refused STATUS IMAGE COMMAND...: it fails, and not a byte of the image is another, nor is anything left beside it or its output.
 refused() {
   local status=$1 image=$2 before
   shift 2
   before=$(sha256sum <"$image")
   expect "$status" "$@"
   [ "$(sha256sum <"$image")" = "$before" ] || fail "the image was changed: $*" 1
-  [ -z "$(find . -maxdepth 1 -name ".$image.*")" ] || fail "something is left beside the image: $*" 1
+  [ -z "$(left_behind)" ] || fail "something is left: $(left_behind): $*" 1
 }
 
 # stat_of IMAGE PATH: what debugfs says of the inode.

@@ -5,18 +5,14 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
+#include "pattern.h"
 #include "temporary_directory.h"
 
 using namespace bpfgate;
 using namespace bpfgate::fsverity;
+using test::pattern;
 
 namespace {
-
-std::string pattern(size_t size) {
-  std::string content(size, '\0');
-  for (size_t i = 0; i < size; ++i) content[i] = static_cast<char>(i * 31 + i / 251);
-  return content;
-}
 
 ContentReader reader_of(const std::string& content) {
   return [&content, offset = size_t{0}](std::span<uint8_t> buffer) mutable -> Result<> {

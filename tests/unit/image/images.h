@@ -9,25 +9,53 @@
 #include <iterator>
 #include <string>
 
+#include "pattern.h"
 #include "temporary_directory.h"
 
 namespace bpfgate::test {
-
-// Not those of any block alike, and the same in each run.
-inline std::string pattern(size_t size) {
-  std::string content(size, '\0');
-  for (size_t i = 0; i < size; ++i) content[i] = static_cast<char>(i * 31 + i / 251);
-  return content;
-}
 
 inline std::string read_all(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
+inline void write_all(const std::filesystem::path& path, const std::string& content) {
+  std::ofstream stream(path, std::ios::binary | std::ios::trunc);
+  stream << content;
+  REQUIRE(stream.flush());
+}
+
 // Whether it exits with 0. sbin, because that is not on everybody's path.
 inline bool run(const std::string& command) {
   return std::system(("PATH=$PATH:/usr/sbin:/sbin; { " + command + "; } >command.log 2>&1").c_str()) == 0;
+}
+
+// The same, and what it has printed.
+inline std::string output_of(const std::string& command) {
+  REQUIRE(run(command));
+  return read_all("command.log");
+}
+
+// Says nothing of whether it worked: debugfs exits with 0 whatever happens.
+inline void debugfs(const std::filesystem::path& image, const std::string& request) {
+  REQUIRE(run("debugfs -w -R '" + request + "' '" + image.string() + "'"));
+}
+
+// The first number in that.
+inline std::string number_from(const std::string& command) {
+  std::string digits = output_of("{ " + command + "; } | grep -o '[0-9]*' | head -n 1");
+  return digits.substr(0, digits.find('\n'));
+}
+
+inline unsigned long free_blocks_of(const std::filesystem::path& image) {
+  return std::stoul(number_from("dumpe2fs -h '" + image.string() + "' 2>/dev/null | grep '^Free blocks:'"));
+}
+
+// Another file takes all blocks but so many.
+inline void fill_up(const std::filesystem::path& image, unsigned long blocks_left, unsigned block_size) {
+  write_all("filler", pattern((free_blocks_of(image) - blocks_left) * block_size));
+  debugfs(image, "write filler filler");
+  std::filesystem::remove("filler");
 }
 
 // A directory with a tree "root" in it, and images of that.

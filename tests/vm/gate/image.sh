@@ -29,12 +29,23 @@ touch -d 2001-02-03T04:05:06 root/data/*
 mapfile -t files <unsigned.list
 files+=(bin/loader lib/library.so)
 
+# preallocate IMAGE: the kernel gives files blocks behind their end, up to where seals lie and further.
+preallocate() {
+  local name
+  mount_image "$1" rw
+  for name in data/0 data/4097; do
+    fallocate -n -l 300000 "at/$name" && touch -r "root/$name" "at/$name" || die "fallocate $name"
+  done
+  umount at
+}
+
 # sealed_image FILE BLOCK-SIZE MKFS-OPTION...
 sealed_image() {
   local file=$1 size=$2
   shift 2
   rm -f "$file"
   mkfs.ext4 -q -b "$size" -d root "$@" "$file" 32M || die "mkfs.ext4 $file"
+  preallocate "$file"
   set -- bpfgate image seal --block-size "$size" "$file"
   "$@" /bin/loader --key "$keys/loaders.key" --cert "$keys/loaders.pem" >image.log 2>&1 &&
     "$@" /lib/library.so --role library --key "$keys/libraries.key" --cert "$keys/libraries.pem" >>image.log 2>&1 &&
@@ -98,6 +109,23 @@ sleep 2
 expect_status 0 "and once more" bpfgate image seal again --files-from unsigned.list
 cmp -s image again && pass "the same bytes" || fail "other bytes: $(diff <(dumpe2fs -h image 2>&1) <(dumpe2fs -h again 2>&1))"
 e2fsck -fn image >fsck.log 2>&1 && pass "e2fsck finds nothing" || fail "$(cat fsck.log)"
+
+# The same in a partition of a disk.
+cp image part && truncate -s 34M disk && dd if=part of=disk bs=1M seek=1 conv=notrunc 2>/dev/null || die disk
+expect_status 0 "a file system on a disk" bpfgate image seal disk --offset 1048576 /bin/loader /lib/library.so
+mount_image disk ro,offset=1048576,sizelimit=33554432
+same_as_root 'on a disk' 4096
+umount at
+
+# Seals without the feature, as mkfs.ext4 -d makes them that copies seals.
+debugfs -w -R 'feature -verity' image >/dev/null 2>&1
+mount_image image ro
+! fsverity measure at/data/4097 >measured 2>&1 && pass "without the feature nothing is measured" || fail "measured: $(cat measured)"
+umount at
+expect_status 0 "the feature comes with another run" bpfgate image seal image --files-from unsigned.list
+mount_image image ro
+fsverity measure at/data/4097 >measured 2>&1 && pass "and then it is" || fail "not measured: $(cat measured)"
+umount at
 
 # What is on the disk below changes. The content of 1100000 is in whole blocks, and nowhere else.
 sealed_image image 4096

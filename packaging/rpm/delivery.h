@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What becomes of one package's signatures on this host. rpm asks in two steps: a file that has been written under a
-// temporary name is checked and gets its signature; when all files have their names it is sealed. Only the first step
-// can still refuse the package.
+// What becomes of one package's signatures on this host. rpm asks in three steps: before anything of the package is
+// there, what needs no content is checked; a file that has been written under a temporary name is compared with its
+// signature and gets it; a file that has got its name is sealed. The first two can still refuse the package; and the
+// first is the better one, because rpm before 4.20, when a file is refused, also removes those files of the package
+// that were there and were to stay.
 //
-// Both may run in a chroot without /proc, so nothing here opens anything but the files themselves.
+// All of it may run in a chroot without /proc, so nothing here opens anything but the files themselves.
 #pragma once
 
 #include <sys/types.h>
@@ -18,27 +20,40 @@
 #include "base/result.h"
 #include "crypto/crypto.h"
 #include "fsverity/fsverity.h"
+#include "stores.h"
 
 namespace bpfgate::rpm_plugin {
 
-struct Signatures {
+struct PackageFile {
+  std::string name;
+  Bytes signature;  // empty: the package carries none for it
+};
+
+struct Contents {
   fsverity::Algorithm algorithm = fsverity::Algorithm::Sha256;
-  std::vector<Bytes> entries;  // in the order of the package's header; empty: not signed
+  std::vector<PackageFile> files;  // in the order of the package's header
+  bool is_installed = true;        // else it is taken away
 };
 
 class Delivery {
  public:
   // Without certificates a signature is only looked at for its form: the gate has the last word anyway.
-  Delivery(std::vector<crypto::Certificate> certificates, Signatures signatures)
-      : certificates_(std::move(certificates)), signatures_(std::move(signatures)) {}
+  explicit Delivery(std::vector<crypto::Certificate> certificates, Stores stores = Stores())
+      : certificates_(std::move(certificates)), stores_(std::move(stores)) {}
 
-  void begin(Signatures signatures);
+  // A new transaction: what is installed may be another than at the last one.
+  void start() { stores_.forget(); }
+
+  // The next package. An error, which begins with a file's name, means that a signature is none that the gate could
+  // read, or is by nobody named.
+  Result<> begin(Contents contents);
 
   // `written` is rpm's own descriptor, or -1; `path` the name the file has now, `destination` the one it will have. An
   // error means that the signature is not one of this file by a signer named, or cannot be told to be.
   Result<> prepare(size_t entry, int written, const char* path, const std::string& destination);
 
-  // The file has its name. What cannot be sealed is remembered; so is what has been replaced since.
+  // The file has its name. What cannot be sealed is remembered; so is what has
+  // been replaced since. A file without a signature of the package's may have one in a store.
   void commit(const char* path);
 
   // What did not succeed, one line each, and whatever was prepared and never committed if `is_installed`.
@@ -49,13 +64,16 @@ class Delivery {
   struct Prepared {
     std::string destination;
     fsverity::Digest digest;
+    bool is_committed = false;
   };
+  [[nodiscard]] Result<> check_claim(ByteView signature) const;
   [[nodiscard]] Result<> check(ByteView signature, const fsverity::Digest& digest) const;
   [[nodiscard]] Result<> seal(const char* path, const Inode& inode, const Prepared& prepared) const;
-  [[nodiscard]] fsverity::Parameters parameters() const { return {signatures_.algorithm, 4096, {}}; }
+  [[nodiscard]] fsverity::Parameters parameters() const { return {contents_.algorithm, 4096, {}}; }
 
   std::vector<crypto::Certificate> certificates_;
-  Signatures signatures_;
+  Stores stores_;
+  Contents contents_;
   std::map<Inode, Prepared> prepared_;
   std::vector<std::string> failures_;
 };

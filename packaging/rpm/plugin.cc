@@ -3,14 +3,15 @@
 // seals those. Everything it says goes through rpm's log.
 //
 //   init              options, certificates; OpenSSL. The host's files are out of reach later, in a chroot
-//   psm_pre           the signatures of the package
-//   fsm_file_prepare  checks a file and sets its xattr; the only place from where the package can be refused
-//   fsm_file_post     seals it
+//   tsm_pre           refuses a transaction with a mistake in the options
+//   psm_pre           the signatures of the package: what needs no content is checked, and may refuse the package
+//   fsm_file_prepare  compares a file with its signature, which may refuse the package, too, and sets its xattr
+//   fsm_file_post     seals it when it has its name; %post comes when all have theirs
 //   psm_post          what could not be sealed
 //
 // rpm is C: no exception leaves a hook.
 #include <rpm/header.h>
-#include <rpm/rpmbase64.h>
+#include <rpm/rpmfiles.h>
 #include <rpm/rpmlog.h>
 #include <rpm/rpmtag.h>
 #include <rpm/rpmtd.h>
@@ -22,6 +23,7 @@
 #include <memory>
 #include <sstream>
 
+#include "crypto/base64.h"
 #include "delivery.h"
 #include "plugin_api.h"
 
@@ -84,8 +86,8 @@ rpmRC init(rpmPlugin plugin, rpmts) {
     const char* options = rpmPluginOpts(plugin);
     Result<std::vector<crypto::Certificate>> loaded = load_certificates(options != nullptr ? options : "");
     auto state = std::make_unique<Plugin>(
-        Plugin{Delivery(loaded ? std::move(*loaded) : std::vector<crypto::Certificate>(), {}), {}, 0});
-    if (!loaded) state->mistake = loaded.error().message;
+        Plugin{Delivery(loaded ? std::move(*loaded) : std::vector<crypto::Certificate>()), {}, 0});
+    if (!loaded) state->mistake = line("%__transaction_bpfgate", loaded.error());
     // OpenSSL reads its configuration at its first use, which is to be here.
     (void)crypto::sha256({});
     rpmPluginSetData(plugin, state.release());
@@ -101,10 +103,13 @@ void cleanup(rpmPlugin plugin) {
 // Not in init(): where that fails rpm refuses the package at hand and has set up its plugins, so that the next one is
 // installed without this one (rpmtsSetupTransactionPlugins() in lib/transaction.c).
 rpmRC tsm_pre(rpmPlugin plugin, rpmts) {
-  const Plugin& state = plugin_of(plugin);
-  if (state.mistake.empty()) return RPMRC_OK;
-  log(RPMLOG_ERR, "%__transaction_bpfgate: " + state.mistake);
-  return RPMRC_FAIL;
+  return guarded([&] {
+    Plugin& state = plugin_of(plugin);
+    state.delivery.start();
+    if (state.mistake.empty()) return RPMRC_OK;
+    log(RPMLOG_ERR, state.mistake);
+    return RPMRC_FAIL;
+  });
 }
 
 rpmRC tsm_post(rpmPlugin plugin, rpmts, int) {
@@ -117,46 +122,79 @@ rpmRC tsm_post(rpmPlugin plugin, rpmts, int) {
   });
 }
 
-struct HeaderFree {
+struct Free {
   void operator()(headerToken_s* header) const { headerFree(header); }
+  void operator()(rpmfiles_s* files) const { rpmfilesFree(files); }
+  void operator()(char* text) const { std::free(text); }
 };
-using HeaderHandle = std::unique_ptr<headerToken_s, HeaderFree>;
+using HeaderHandle = std::unique_ptr<headerToken_s, Free>;
+using FilesHandle = std::unique_ptr<rpmfiles_s, Free>;
+using Text = std::unique_ptr<char, Free>;
 
-struct MemoryFree {
-  void operator()(void* memory) const { std::free(memory); }
+// A tag's data, for as long as this lives.
+class TagData {
+ public:
+  TagData() = default;
+  TagData(const TagData&) = delete;
+  TagData& operator=(const TagData&) = delete;
+  ~TagData() { rpmtdFreeData(&data_); }
+  rpmtd get() { return &data_; }
+
+ private:
+  rpmtd_s data_ = {};
 };
 
-// What is no base64 stays as it is: it is no signature either, and is refused as that.
-Bytes decode(const std::string& text) {
-  void* decoded = nullptr;
-  size_t size = 0;
-  if (text.empty()) return {};
-  if (rpmBase64Decode(text.c_str(), &decoded, &size) != 0) return {text.begin(), text.end()};
-  std::unique_ptr<void, MemoryFree> owned(decoded);
-  const auto* bytes = static_cast<const uint8_t*>(decoded);
-  return {bytes, bytes + size};
+// Whoever has signed every file, as rpmsign does, has not meant that configuration cannot be edited any more.
+bool is_configuration(rpmfiles files, int entry) {
+  return (rpmfilesFFlags(files, entry) & RPMFILE_CONFIG) != 0 &&
+         (rpmfilesFMode(files, entry) & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0;
 }
 
 // Not rpmfiVSignature(), which fills every signature up to the length of the longest with zeros.
-Signatures signatures_of(Header header) {
-  Signatures found;
-  rpmtd_s tag = {};
-  if (headerGet(header, RPMTAG_VERITYSIGNATURES, &tag, HEADERGET_MINMEM) != 1) return found;
-  while (const char* text = rpmtdNextString(&tag)) found.entries.push_back(decode(text));
-  rpmtdFreeData(&tag);
-  found.algorithm = static_cast<fsverity::Algorithm>(headerGetNumber(header, RPMTAG_VERITYSIGNATUREALGO));
-  return found;
+Result<> read_signatures(Header header, rpmfiles list, Contents& contents) {
+  TagData tag;
+  if (headerGet(header, RPMTAG_VERITYSIGNATURES, tag.get(), HEADERGET_MINMEM) != 1) return {};
+  if (rpmtdCount(tag.get()) != contents.files.size())
+    return fail(ErrorKind::Invalid, "it has " + std::to_string(rpmtdCount(tag.get())) + " signatures of " +
+                                        std::to_string(contents.files.size()) + " files");
+  for (size_t entry = 0; const char* text = rpmtdNextString(tag.get()); ++entry) {
+    if (is_configuration(list, static_cast<int>(entry))) continue;
+    Result<Bytes> decoded = crypto::from_wrapped_base64(text);
+    if (!decoded)
+      return fail(ErrorKind::Invalid,
+                  printable(contents.files[entry].name) + ": its signature " + decoded.error().message);
+    contents.files[entry].signature = *std::move(decoded);
+  }
+  // Where it is missing rpm takes SHA-256.
+  const uint64_t number = headerGetNumber(header, RPMTAG_VERITYSIGNATUREALGO);
+  TRY_ASSIGN(contents.algorithm, number == 0 ? fsverity::Algorithm::Sha256 : fsverity::algorithm_numbered(number));
+  return {};
+}
+
+Result<Contents> contents_of(rpmte element) {
+  Contents contents;
+  FilesHandle list(rpmteFiles(element));
+  for (int entry = 0; list && entry < static_cast<int>(rpmfilesFC(list.get())); ++entry) {
+    // What only rpm's database knows is nobody's file.
+    const bool is_ghost = (rpmfilesFFlags(list.get(), entry) & RPMFILE_GHOST) != 0;
+    contents.files.push_back({is_ghost ? "" : Text(rpmfilesFN(list.get(), entry)).get(), {}});
+  }
+  contents.is_installed = rpmteType(element) == TR_ADDED;
+  // Before and after the transaction rpm asks for scriptlets alone, with a package that has no files.
+  if (!contents.is_installed || contents.files.empty()) return contents;
+  HeaderHandle header(rpmteHeader(element));
+  if (header) TRY(read_signatures(header.get(), list.get(), contents));
+  return contents;
 }
 
 rpmRC psm_pre(rpmPlugin plugin, rpmte element) {
   return guarded([&] {
-    Signatures signatures;
-    if (rpmteType(element) == TR_ADDED) {
-      HeaderHandle header(rpmteHeader(element));
-      if (header) signatures = signatures_of(header.get());
-    }
-    plugin_of(plugin).delivery.begin(std::move(signatures));
-    return RPMRC_OK;
+    Delivery& delivery = plugin_of(plugin).delivery;
+    Result<Contents> contents = contents_of(element);
+    Result<> begun = contents ? delivery.begin(*std::move(contents)) : Result<>(Failure(contents.error()));
+    if (begun) return RPMRC_OK;
+    log(RPMLOG_ERR, "refused: " + line(rpmteNEVRA(element), begun.error()));
+    return RPMRC_FAIL;
   });
 }
 
@@ -179,7 +217,7 @@ rpmRC fsm_file_prepare(rpmPlugin plugin, rpmfi file, int fd, const char* path, c
     const std::string name = destination != nullptr ? destination : path;
     Result<> done = plugin_of(plugin).delivery.prepare(static_cast<size_t>(rpmfiFX(file)), fd, path, name);
     if (done) return RPMRC_OK;
-    log(RPMLOG_ERR, "refused: " + printable(name) + ": " + done.error().message);
+    log(RPMLOG_ERR, "refused: " + line(name, done.error()));
     return RPMRC_FAIL;
   });
 }

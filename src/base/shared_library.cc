@@ -3,11 +3,19 @@
 
 #include <dlfcn.h>
 
+#include "base/bytes.h"
+
 namespace bpfgate {
 
 Result<SharedLibrary> SharedLibrary::load(const char* soname, std::string remedy) {
   void* handle = ::dlopen(soname, RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return fail(ErrorKind::Unsupported, std::string(soname) + " is not there", std::move(remedy));
+  if (handle == nullptr) {
+    // It names the library that is missing, which may be one that the library needs.
+    const char* reason = ::dlerror();
+    return fail(ErrorKind::Unsupported,
+                std::string(soname) + " cannot be loaded: " + printable(reason != nullptr ? reason : "no reason given"),
+                std::move(remedy));
+  }
   return SharedLibrary(handle, soname, std::move(remedy));
 }
 

@@ -64,13 +64,6 @@ Result<> check_roles_apart(const crypto::Certificate& loader, const crypto::Cert
               "use a certificate for libraries that has its own key and another issuer");
 }
 
-Result<> check_reproducible(const SigningKey& key) {
-  if (key.signer.is_reproducible()) return {};
-  return fail(ErrorKind::Key,
-              "--reproducible: ECDSA signatures by " + key.certificate.subject() + " differ from run to run",
-              "use an RSA key");
-}
-
 Result<> load_library_key(const SignOptions& options, Work& work) {
   if (options.with_libraries) {
     TRY_ASSIGN(work.library_key, load_signing_key(options.library_key, options.library_certificate, options.pin));

@@ -26,6 +26,7 @@ struct FileBatch {
   std::function<int(const T& result)> status_of;
   std::function<void(const std::string& file, const T& result)> print;  // to stderr only when the status is not good
   std::function<void(Json& entry, const T& result)> describe;           // adds to {"path": FILE}
+  const char* list = "files";                                           // the key of the entries
 };
 
 // Without --json `print` prints each result; with it, one object has an entry for each file. The status is that of
@@ -54,7 +55,7 @@ Result<int> run_batch(const std::vector<std::string>& files, unsigned jobs, bool
   };
   parallel_for_each(files, jobs, batch.work, emit);
   progress.clear();
-  if (json) print_json_list(batch.command, "files", std::move(entries));
+  if (json) print_json_list(batch.command, batch.list, std::move(entries));
   TRY(flush_output());
   return status;
 }

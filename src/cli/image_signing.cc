@@ -34,58 +34,21 @@ Result<std::optional<Bytes>> sign(const Candidate& candidate, const SigningKey& 
         std::filesystem::path("/dev/null") / std::filesystem::path(candidate.path).filename();
     TRY(sign::check_may_be_loader(content.get(), name, options.allow_interpreter));
   }
-  const evidence::Digest digest(candidate.digest);
-  TRY_ASSIGN(Bytes signature,
-             key.signer.sign_detached(evidence::signed_message(digest), evidence::signature_hash(digest)));
+  TRY_ASSIGN(Bytes signature, evidence::sign(candidate.digest, key.signer));
   return std::optional<Bytes>(std::move(signature));
 }
 
 Result<image::Signing> signing_by_key(const ImageSigningOptions& options) {
   TRY_ASSIGN(SigningKey loaded, load_signing_key(options.key, options.certificate, options.pin));
-  if (options.reproducible && !loaded.signer.is_reproducible())
-    return fail(ErrorKind::Key,
-                "--reproducible: ECDSA signatures by " + loaded.certificate.subject() + " differ from run to run",
-                "use an RSA key");
+  if (options.reproducible) TRY(check_reproducible(loaded));
   auto key = std::make_shared<SigningKey>(std::move(loaded));
   return image::Signing([key, options](const Candidate& candidate) { return sign(candidate, *key, options); });
 }
 
-// DIRECTORY/usr/bin/tool.bpfsig, as a tree that was signed has them, or else DIRECTORY/tool.bpfsig.
-std::filesystem::path sidecar_for(const std::string& path, const std::filesystem::path& directory) {
-  const std::filesystem::path inside = std::filesystem::path(path).relative_path().lexically_normal();
-  std::filesystem::path in_tree = sign::sidecar_of(directory / inside);
-  std::error_code ignored;
-  return std::filesystem::exists(in_tree, ignored) ? in_tree : sign::sidecar_of(inside, directory);
-}
-
-Result<> check_valid(const sign::Sidecar& sidecar, const std::string& name, const fsverity::Digest& digest,
-                     const crypto::Certificate& certificate) {
-  const Bytes message = evidence::signed_message(digest);
-  switch (crypto::check_detached(sidecar.signature, message, certificate)) {
-    case crypto::SignatureCheck::Valid:
-      return {};
-    case crypto::SignatureCheck::NotMine:
-      return fail(ErrorKind::Refused, name + " is not a signature by " + certificate.subject());
-    case crypto::SignatureCheck::Mismatch:
-      return fail(
-          ErrorKind::Refused,
-          name + " is by " + certificate.subject() + ", but not a signature of this file (" + to_string(digest) + ")",
-          "sign the file anew, with the --hash-alg, --block-size and --salt that it is sealed with");
-    case crypto::SignatureCheck::Malformed:
-      break;
-  }
-  return fail(ErrorKind::Invalid, name + ": not a signature that the kernel would read");
-}
-
 Result<std::optional<Bytes>> take(const Candidate& candidate, const std::filesystem::path& directory,
                                   const crypto::Certificate* certificate) {
-  const std::filesystem::path file = sidecar_for(candidate.path, directory);
-  TRY_ASSIGN(sign::Sidecar sidecar, sign::read_sidecar(file));
-  if (sidecar.kind != evidence::DigestKind::FsVerity)
-    return fail(ErrorKind::Refused, file.string() + " is of an IMA digest, which does not count on a sealed file",
-                "sign it with --digest fsverity");
-  if (certificate != nullptr) TRY(check_valid(sidecar, file.string(), candidate.digest, *certificate));
-  return std::optional<Bytes>(std::move(sidecar.signature));
+  TRY_ASSIGN(Bytes signature, take_sidecar(sidecar_for(candidate.path, directory), candidate.digest, certificate));
+  return std::optional<Bytes>(std::move(signature));
 }
 
 // One spelling for all of a path's. Where `..` leads, only the image's links know.

@@ -26,4 +26,11 @@ Result<SigningKey> load_signing_key(const std::string& key, const std::string& c
   return SigningKey{std::move(loaded), std::move(signer)};
 }
 
+Result<> check_reproducible(const SigningKey& key) {
+  if (key.signer.is_reproducible()) return {};
+  return fail(ErrorKind::Key,
+              "--reproducible: ECDSA signatures by " + key.certificate.subject() + " differ from run to run",
+              "use an RSA key");
+}
+
 }  // namespace bpfgate::cli

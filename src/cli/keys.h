@@ -28,4 +28,7 @@ struct SigningKey {
 // ErrorKind::Key.
 Result<SigningKey> load_signing_key(const std::string& key, const std::string& certificate, const PinOptions& pin);
 
+// What --reproducible asks for: a key whose signatures are the same in each run. ErrorKind::Key.
+Result<> check_reproducible(const SigningKey& key);
+
 }  // namespace bpfgate::cli

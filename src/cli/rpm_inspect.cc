@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
-#include "cli/batch.h"
 #include "cli/cli.h"
-#include "cli/output.h"
 #include "cli/rpm_commands.h"
 #include "cli/trust_options.h"
 #include "sign/bpf_use.h"
@@ -16,8 +15,9 @@ using evidence::Conclusion;
 using evidence::Verdict;
 
 struct RpmInspectOptions {
-  std::vector<std::string> packages;
+  BatchOptions batch;
   TrustOptions trust;
+  bool require_signatures = false;
   bool json = false;
 };
 
@@ -30,29 +30,44 @@ struct Found {
   std::optional<Conclusion> conclusion;  // where signers were named
 };
 
-Result<Found> look_at(const rpm::File& file, int fd, fsverity::Algorithm algorithm, const evidence::Trust& trust) {
+// What is asked of every file of one package.
+struct Question {
+  const evidence::Trust& trust;
+  fsverity::Algorithm algorithm;
+  sign::BpfLibraries libraries;
+};
+
+Result<Found> look_at(const rpm::File& file, int fd, const Question& question) {
   Found found;
   found.file = file;
-  TRY_ASSIGN(found.use, sign::bpf_use(fd));
-  TRY_ASSIGN(found.digest, fsverity::compute(fd, fsverity::Parameters{algorithm, 4096, {}}));
+  TRY_ASSIGN(found.use, sign::bpf_use(fd, question.libraries));
+  TRY_ASSIGN(found.digest, fsverity::compute(fd, fsverity::Parameters{question.algorithm, 4096, {}}));
   if (!file.signature) return found;
   found.signer = crypto::describe_signer(*file.signature).value_or("");
-  if (!trust.signers.empty()) found.conclusion = evidence::conclude(found.digest, file.signature, trust);
+  if (!question.trust.signers.empty())
+    found.conclusion = evidence::conclude(found.digest, file.signature, question.trust);
   return found;
 }
 
-Result<std::vector<Found>> inspect_one(const std::string& path, const evidence::Trust& trust) {
+struct Inspected {
+  std::vector<Found> files;
+  bool has_header_digest = true;
+};
+
+Result<Inspected> inspect_one(const std::string& path, const evidence::Trust& trust) {
   TRY_ASSIGN(rpm::Package package, rpm::Package::open(path));
-  const fsverity::Algorithm algorithm = package.algorithm().value_or(fsverity::Algorithm::Sha256);
-  std::vector<Found> list;
+  Question question{trust, package.algorithm().value_or(fsverity::Algorithm::Sha256), {}};
+  TRY_ASSIGN(question.libraries, bpf_libraries_of(package));
+  Inspected inspected;
+  inspected.has_header_digest = package.has_header_digest();
   auto want = [](const rpm::File& file) { return file.signature || may_be_program(file); };
   auto use = [&](size_t index, int fd) -> Result<> {
-    TRY_ASSIGN(Found found, look_at(package.files()[index], fd, algorithm, trust));
-    if (found.file.signature || found.use) list.push_back(std::move(found));
+    TRY_ASSIGN(Found found, look_at(package.files()[index], fd, question));
+    if (found.file.signature || found.use) inspected.files.push_back(std::move(found));
     return {};
   };
   TRY(package.unpack(want, use));
-  return list;
+  return inspected;
 }
 
 bool is_refused(const Found& found) { return found.conclusion && found.conclusion->verdict == Verdict::NoEvidence; }
@@ -87,58 +102,59 @@ Json json_of_signature(const Found& found) {
   return value;
 }
 
-Json entry_of(const std::string& package, const Result<std::vector<Found>>& list) {
-  Json entry = {{"path", package}};
-  if (!list) {
-    entry["error"] = json_of(list.error());
-    return entry;
-  }
+void describe(Json& entry, const Inspected& inspected) {
+  entry["header_digest"] = inspected.has_header_digest;
   entry["files"] = Json::array();
-  for (const Found& found : *list) {
+  for (const Found& found : inspected.files) {
     entry["files"].push_back({{"names", found.file.names},
                               {"digest", to_string(found.digest)},
                               {"bpf_use", found.use ? Json(*found.use) : Json(nullptr)},
                               {"signature", json_of_signature(found)}});
   }
-  return entry;
 }
 
-int show(const std::string& package, const Result<std::vector<Found>>& list, const RpmInspectOptions& options) {
-  if (!list) return report(list.error());
-  if (!options.json) std::printf("%s\n", package.c_str());
-  int status = exit_good;
-  for (const Found& found : *list) {
-    if (!options.json) print(found);
-    if (is_refused(found)) status = exit_refused;
-  }
-  return status;
+void print(const std::string& package, const Inspected& inspected) {
+  std::printf("%s\n", package.c_str());
+  if (!inspected.has_header_digest) std::printf("  says no SHA-256 of its header\n");
+  for (const Found& found : inspected.files) print(found);
+}
+
+int status_of(const Inspected& inspected, const RpmInspectOptions& options) {
+  auto is_bad = [&](const Found& found) {
+    return is_refused(found) || (options.require_signatures && !found.file.signature);
+  };
+  return std::ranges::any_of(inspected.files, is_bad) ? exit_refused : exit_good;
 }
 
 Result<int> run(const RpmInspectOptions& options) {
-  TRY_ASSIGN(LoadedTrust loaded, load_trust(options.trust));
-  int status = exit_good;
-  Json entries = Json::array();
-  for (const std::string& package : options.packages) {
-    Result<std::vector<Found>> list = inspect_one(package, loaded.trust);
-    status = combine_status(status, show(package, list, options));
-    if (options.json) entries.push_back(entry_of(package, list));
-  }
-  if (options.json) print_json_list("rpm inspect", "packages", std::move(entries));
-  TRY(flush_output());
-  return status;
+  TRY_ASSIGN(const LoadedTrust loaded, load_trust(options.trust));
+  TRY_ASSIGN(const std::vector<std::string> packages, collect_files(options.batch));
+  const FileBatch<Inspected> batch{
+      .command = "rpm inspect",
+      .work = [&](const std::string& package) { return inspect_one(package, loaded.trust); },
+      .status_of = [&](const Inspected& inspected) { return status_of(inspected, options); },
+      .print =
+          [&](const std::string& package, const Inspected& inspected) {
+            if (!options.json) print(package, inspected);
+          },
+      .describe = describe,
+      .list = "packages",
+  };
+  return run_batch(packages, options.batch.jobs, options.json, batch);
 }
 
 }  // namespace
 
 void setup_rpm_inspect(CLI::App& app, int& status) {
   auto options = std::make_shared<RpmInspectOptions>();
-  app.add_option("packages", options->packages, "the packages")->type_name("FILE")->required();
+  add_batch_options(app, options->batch);
   app.add_option("--cert", options->trust.certificates, "a signer's certificate (PEM or DER file, or pkcs11: URI)")
       ->type_name("CERT")
       ->allow_extra_args(false);
   app.add_option("--library-cert", options->trust.library_certificates, "certificate of a signer of libraries")
       ->type_name("CERT")
       ->allow_extra_args(false);
+  app.add_flag("--require-signatures", options->require_signatures, "fail where a program that uses BPF has none");
   app.add_flag("--json", options->json, "print one JSON object");
   app.callback([options, &status] {
     Result<int> done = run(*options);

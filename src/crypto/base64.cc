@@ -3,6 +3,9 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace bpfgate::crypto {
 
 std::string to_base64(ByteView bytes) {
@@ -25,6 +28,12 @@ Result<Bytes> from_base64(std::string_view text) {
   // It overlooks blanks around the text and bits behind the last byte: two texts of one signature would be two entries.
   if (to_base64(bytes) != text) return fail(ErrorKind::Invalid, "is not base64 as it is written", "see base64 -w 0");
   return bytes;
+}
+
+Result<Bytes> from_wrapped_base64(std::string_view text) {
+  std::string whole;
+  std::ranges::copy_if(text, std::back_inserter(whole), [](char letter) { return letter != '\n' && letter != '\r'; });
+  return from_base64(whole);
 }
 
 }  // namespace bpfgate::crypto

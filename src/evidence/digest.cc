@@ -51,4 +51,8 @@ crypto::HashAlgorithm signature_hash(const Digest& digest) {
   }
 }
 
+Result<Bytes> sign(const Digest& digest, const crypto::Signer& signer) {
+  return signer.sign_detached(signed_message(digest), signature_hash(digest));
+}
+
 }  // namespace bpfgate::evidence

@@ -55,6 +55,9 @@ Bytes signed_message(const Digest& digest);
 // The hash inside the PKCS#7 goes with the digest's algorithm, as `fsverity sign` does it.
 crypto::HashAlgorithm signature_hash(const Digest& digest);
 
+// The signature of a file with this digest.
+Result<Bytes> sign(const Digest& digest, const crypto::Signer& signer);
+
 // The signature xattr of an open file, as it is. A file system without extended attributes has no signatures, which is
 // what the gate finds too: nullopt, not an error.
 Result<std::optional<Bytes>> read_signature(int fd);

@@ -39,6 +39,14 @@ Result<Algorithm> algorithm_named(std::string_view name) {
   return fail(ErrorKind::Invalid, "unknown hash algorithm \"" + std::string(name) + "\"", "use sha256 or sha512");
 }
 
+Result<Algorithm> algorithm_numbered(uint64_t number) {
+  for (Algorithm algorithm : {Algorithm::Sha256, Algorithm::Sha512}) {
+    if (number == static_cast<uint64_t>(algorithm)) return algorithm;
+  }
+  return fail(ErrorKind::Unsupported, "fs-verity digests of algorithm number " + std::to_string(number),
+              "this version knows 1 (sha256) and 2 (sha512)");
+}
+
 std::string to_string(const Digest& digest) {
   return std::string(name_of(digest.algorithm)) + ":" + to_hex(digest.value);
 }

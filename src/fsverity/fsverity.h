@@ -20,6 +20,8 @@ enum class Algorithm : uint16_t { Sha256 = 1, Sha512 = 2 };
 std::string_view name_of(Algorithm algorithm);  // "sha256", "sha512"
 size_t digest_size_of(Algorithm algorithm);     // 32, 64
 Result<Algorithm> algorithm_named(std::string_view name);
+// By the kernel's number; another than those above is ErrorKind::Unsupported.
+Result<Algorithm> algorithm_numbered(uint64_t number);
 
 // A file digest: the hash of the fsverity_descriptor, not of the content.
 struct Digest {

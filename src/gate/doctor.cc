@@ -13,6 +13,7 @@
 #include "gate/notes.h"
 #include "gate/policy.h"
 #include "gate/probe.h"
+#include "gate/rpm_macros.h"
 #include "gate/signers.h"
 
 namespace bpfgate::gate {
@@ -118,6 +119,15 @@ Finding examine_forced_writes(const fs::path& root) {
   return finding("forced writes through /proc/PID/mem", is_one_of(state, {"never"}), state.value_or("not set"),
                  "a process can write to its own code without any hook seeing it",
                  "Add proc_mem.force_override=never to the kernel command line (Linux 6.12 and later).");
+}
+
+// Only of hosts whose packages are rpm's.
+void append_rpm(const fs::path& root, std::vector<Finding>& findings) {
+  if (auto is_on = has_stock_fsverity_plugin(root))
+    findings.push_back(finding("rpm's plugin for fs-verity", !*is_on, *is_on ? "on" : "off",
+                               "packages with signatures of their files cannot be installed where there is fs-verity",
+                               "Install bpfgate's plugin for rpm, which switches that one off, or write "
+                               "\"%__transaction_fsverity %{nil}\" into /etc/rpm/macros.bpfgate."));
 }
 
 Finding examine_kernel() {
@@ -240,6 +250,7 @@ std::vector<Finding> examine(const fs::path& root) {
   findings.push_back(examine_lockdown(root));
   for (const Setting& setting : settings) findings.push_back(examine_setting(root, setting));
   findings.push_back(examine_forced_writes(root));
+  append_rpm(root, findings);
   return findings;
 }
 

@@ -10,7 +10,8 @@ namespace bpfgate::rpm {
 namespace {
 
 Librpm loaded;
-std::string messages;
+// Packages are read on several threads, and each is told what was said of its own.
+thread_local std::string messages;
 
 // Returning 0 keeps librpm from printing the message.
 int keep_message(rpmlogRec record, rpmlogCallbackData) {
@@ -21,20 +22,22 @@ int keep_message(rpmlogRec record, rpmlogCallbackData) {
   return 0;
 }
 
-}  // namespace
-
 // What is asked of librpm is looked for in the libraries that it needs as well: librpmio.
-Result<> load_librpm() {
-  static bool is_loaded = false;
-  if (is_loaded) return {};
+Result<> load_once() {
   TRY_ASSIGN(
       SharedLibrary shared,
       SharedLibrary::load(BPFGATE_LIBRPM, "install the library of rpm: Debian's package is librpm9 or librpm10"));
   Librpm& library = loaded;
   BPFGATE_LIBRPM_FUNCTIONS(BPFGATE_FIND_FUNCTION)
   library.rpmlogSetCallback(keep_message, nullptr);
-  is_loaded = true;
   return {};
+}
+
+}  // namespace
+
+Result<> load_librpm() {
+  static const Result<> done = load_once();
+  return done;
 }
 
 const Librpm& librpm() { return loaded; }

@@ -4,7 +4,6 @@
 
 #include <rpm/header.h>
 #include <rpm/rpmarchive.h>
-#include <rpm/rpmbase64.h>
 #include <rpm/rpmfi.h>
 #include <rpm/rpmfiles.h>
 #include <rpm/rpmio.h>
@@ -22,12 +21,11 @@
 // Every function of librpm and librpmio that is called, by its own name.
 // clang-format off
 #define BPFGATE_LIBRPM_FUNCTIONS(X)                                                                              \
-  X(Fclose) X(Fdopen) X(Ferror) X(Fstrerror) X(fdDup)                                                            \
+  X(Fclose) X(Fdopen) X(fdDup)                                                                                   \
   X(headerDel) X(headerExport) X(headerFree) X(headerFreeIterator) X(headerGet) X(headerGetNumber)               \
   X(headerGetString) X(headerInitIterator) X(headerNew) X(headerNext) X(headerPut)               \
   X(headerPutStringArray) X(headerPutUint32) X(headerRead) X(headerReload)                                       \
-  X(rpmBase64Decode) X(rpmBase64Encode)                                                                          \
-  X(rpmfiArchiveClose) X(rpmfiArchiveHasContent) X(rpmfiArchiveReadToFile) X(rpmfiFX) X(rpmfiFree)               \
+  X(rpmfiArchiveClose) X(rpmfiArchiveHasContent) X(rpmfiArchiveReadToFile) X(rpmfiFree)                          \
   X(rpmfiNewArchiveReader) X(rpmfiNext) X(rpmfileStrerror)                                                       \
   X(rpmfilesFC) X(rpmfilesFFlags) X(rpmfilesFLinks) X(rpmfilesFMode) X(rpmfilesFN) X(rpmfilesFSize)              \
   X(rpmfilesFree) X(rpmfilesNew)                                                                                 \
@@ -46,7 +44,7 @@ Result<> load_librpm();
 // Only after load_librpm() was successful.
 const Librpm& librpm();
 
-// What librpm has said since the last call, in one line; librpm prints nothing itself.
+// What librpm has said to this thread since the last call, in one line; librpm prints nothing itself.
 std::string take_messages();
 
 struct Release {

@@ -76,11 +76,12 @@ Result<> check_lead(int fd) {
 }
 
 // Who signs what a header lists should know that it is the header that was built.
-Result<> check_header_digest(int fd, Header signatures, off_t from, off_t to) {
+// Whether the package says what it is.
+Result<bool> check_header_digest(int fd, Header signatures, off_t from, off_t to) {
   const char* expected = librpm().headerGetString(signatures, RPMTAG_SHA256HEADER);
-  if (expected == nullptr) return {};  // of rpm before 4.14; `rpm -K` has more to compare
+  if (expected == nullptr) return false;
   TRY_ASSIGN(Bytes bytes, read_range(fd, from, to));
-  if (to_hex(crypto::sha256(bytes)) == expected) return {};
+  if (to_hex(crypto::sha256(bytes)) == expected) return true;
   return damaged("the header does not have the digest that the package says");
 }
 
@@ -105,6 +106,11 @@ std::vector<size_t> links_of(rpmfiles files, int entry) {
   return {linked, linked + count};
 }
 
+bool is_configuration(rpmfiles files, int entry) {
+  return (librpm().rpmfilesFFlags(files, entry) & RPMFILE_CONFIG) != 0 &&
+         (librpm().rpmfilesFMode(files, entry) & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0;
+}
+
 bool is_packed_file(rpmfiles files, int entry) {
   return S_ISREG(librpm().rpmfilesFMode(files, entry)) && (librpm().rpmfilesFFlags(files, entry) & RPMFILE_GHOST) == 0;
 }
@@ -117,6 +123,7 @@ File file_at(rpmfiles files, int first, const CarriedSignatures& carried) {
     Text name(librpm().rpmfilesFN(files, static_cast<int>(entry)));
     file.names.emplace_back(name.get());
     file.entries.push_back(entry);
+    file.is_configuration |= is_configuration(files, static_cast<int>(entry));
     if (!file.signature && entry < carried.entries.size()) file.signature = carried.entries[entry];
   }
   return file;
@@ -148,6 +155,7 @@ struct Package::State {
   HeaderHandle header;
   off_t header_start = 0;
   off_t payload_start = 0;
+  bool has_header_digest = false;
   FilesHandle list;
   std::vector<File> files;
   std::map<size_t, size_t> file_of_entry;
@@ -175,7 +183,8 @@ Result<> Package::State::read_headers() {
   TRY(move_to(fd.get(), header_start));
   TRY_ASSIGN(header, read_header(fd.get(), "header"));
   TRY_ASSIGN(payload_start, position_of(fd.get()));
-  return check_header_digest(fd.get(), signatures.get(), header_start, payload_start);
+  TRY_ASSIGN(has_header_digest, check_header_digest(fd.get(), signatures.get(), header_start, payload_start));
+  return {};
 }
 
 Result<> Package::State::read_files(Carried what) {
@@ -263,6 +272,8 @@ Package::~Package() = default;
 const std::vector<File>& Package::files() const { return state_->files; }
 
 std::optional<fsverity::Algorithm> Package::algorithm() const { return state_->algorithm; }
+
+bool Package::has_header_digest() const { return state_->has_header_digest; }
 
 Result<> Package::unpack(const Want& want, const Use& use) const {
   Result<> done = state_->unpack(want, use);

@@ -26,6 +26,9 @@ struct File {
   std::vector<size_t> entries;     // where they are in the header's order, as are the signatures
   mode_t mode = 0;
   uint64_t size = 0;
+  // Of the packaging, and not executable. People edit such files, and rpm lets those stay that they have: sealed they
+  // could not be written.
+  bool is_configuration = false;
   std::optional<Bytes> signature;  // as the package carries it: the first name's that has one
 };
 
@@ -44,6 +47,8 @@ class Package {
   [[nodiscard]] const std::vector<File>& files() const;
   // Of the signatures that it carries; nullopt where it says none.
   [[nodiscard]] std::optional<fsverity::Algorithm> algorithm() const;
+  // Whether it says the SHA-256 of its header, which has been compared then. rpm before 4.14 wrote none.
+  [[nodiscard]] bool has_header_digest() const;
 
   // Unpacks the files that are wanted, one after the other, into anonymous memory, and hands over a descriptor of it.
   // The content is what the package's header says that it is: librpm compares the digests.

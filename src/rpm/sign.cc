@@ -15,38 +15,59 @@ Signatures carried_by(const Package& package) {
 }
 
 // An entry of another algorithm would be read as one of this.
-Result<> check_algorithm(const std::filesystem::path& path, const Package& package, const Request& request) {
+Result<> check_algorithm(const Package& package, const Request& request) {
   if (!package.algorithm() || *package.algorithm() == request.algorithm) return {};
   return fail(ErrorKind::Invalid,
-              path.string() + ": carries signatures of " + std::string(name_of(*package.algorithm())) +
+              "carries signatures of " + std::string(name_of(*package.algorithm())) +
                   " digests, and rpm has one algorithm for all files of a package",
               "use that one, or take them away with --replace");
 }
 
-Result<Bytes> sign_digest(const fsverity::Digest& digest, const crypto::Signer& signer) {
-  return signer.sign_detached(evidence::signed_message(digest), evidence::signature_hash(digest));
+Result<> check_digested(const Package& package, const Request& request) {
+  if (package.has_header_digest() || request.allow_undigested) return {};
+  return fail(ErrorKind::Refused, "says no SHA-256 of its header, so nothing tells that it is the one that was built",
+              "build it with rpm 4.14 or later, or insist with --allow-undigested");
 }
 
-}  // namespace
-
-Result<std::vector<SignedFile>> sign_package(const std::filesystem::path& path, const crypto::Signer& signer,
-                                             const Request& request) {
-  TRY_ASSIGN(Package package, Package::open(path, request.replace ? Carried::Ignored : Carried::Read));
-  TRY(check_algorithm(path, package, request));
-  Signatures signatures = carried_by(package);
+struct Work {
+  const Package& package;
+  const Signing& signing;
+  const Request& request;
+  Signatures signatures;
   std::vector<SignedFile> done;
-  auto sign = [&](size_t index, int fd) -> Result<> {
+
+  Result<> sign(size_t index, int fd) {
     const File& file = package.files()[index];
     TRY_ASSIGN(bool is_chosen, request.choice.is(file, fd));
     if (!is_chosen) return {};
     TRY_ASSIGN(fsverity::Digest digest, fsverity::compute(fd, fsverity::Parameters{request.algorithm, 4096, {}}));
-    TRY_ASSIGN(signatures[index], sign_digest(digest, signer));
+    TRY_ASSIGN(std::optional<Bytes> signature, signing(file, digest));
+    if (!signature) return {};
+    signatures[index] = std::move(signature);
     done.push_back({file.names, std::move(digest)});
     return {};
+  }
+};
+
+}  // namespace
+
+Signing signing_by(const crypto::Signer& signer) {
+  return [&signer](const File&, const fsverity::Digest& digest) -> Result<std::optional<Bytes>> {
+    TRY_ASSIGN(Bytes signature, evidence::sign(digest, signer));
+    return std::optional<Bytes>(std::move(signature));
   };
-  TRY(package.unpack(request.choice.may_be, sign));
-  if (!done.empty() || request.replace) TRY(package.write_signatures(signatures, request.algorithm));
-  return done;
+}
+
+Result<std::vector<SignedFile>> sign_package(const std::filesystem::path& path, const Signing& signing,
+                                             const Request& request) {
+  TRY_ASSIGN(Package package, Package::open(path, request.replace ? Carried::Ignored : Carried::Read));
+  Result<> allowed = check_algorithm(package, request);
+  if (allowed) allowed = check_digested(package, request);
+  if (!allowed) return Failure(std::move(allowed).error().within(path.string()));
+  Work work{package, signing, request, request.replace ? Signatures(package.files().size()) : carried_by(package), {}};
+  TRY(package.unpack(request.choice.may_be, [&](size_t index, int fd) { return work.sign(index, fd); }));
+  if (!work.done.empty() || request.replace) TRY(package.write_signatures(work.signatures, request.algorithm));
+  return std::move(work.done);
 }
 
 }  // namespace bpfgate::rpm

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "crypto/base64.h"
+
 namespace bpfgate::rpm {
 namespace {
 
@@ -10,24 +12,16 @@ namespace {
 constexpr uint8_t header_magic[] = {0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0};
 constexpr size_t alignment = 8;
 
-Result<std::optional<Bytes>> decode(const char* text) {
-  if (*text == '\0') return std::nullopt;
-  void* decoded = nullptr;
-  size_t size = 0;
-  int status = librpm().rpmBase64Decode(text, &decoded, &size);
-  std::unique_ptr<void, Free> owned(decoded);
-  if (status != 0)
-    return fail(ErrorKind::Invalid, "a file's signature in the signature header is no base64",
-                "sign the package anew, with --replace");
-  const auto* bytes = static_cast<const uint8_t*>(decoded);
-  return std::optional<Bytes>(Bytes(bytes, bytes + size));
-}
+// Where rpmbuild leaves zeros for signatures to come: in packages of version 4, and in those of version 6
+// (RPMSIGTAG_RESERVED, which older headers of librpm don't have).
+constexpr rpm_tag_t reserved_tags[] = {RPMSIGTAG_RESERVEDSPACE, 999};
 
-Result<std::string> encode(const std::optional<Bytes>& signature) {
-  if (!signature) return std::string();
-  Text text(librpm().rpmBase64Encode(signature->data(), signature->size(), 0));  // 0: one line
-  if (!text) return fail(ErrorKind::Failed, "librpm cannot write base64: " + take_messages());
-  return std::string(text.get());
+Result<std::optional<Bytes>> decode(const char* text) {
+  Result<Bytes> decoded = crypto::from_wrapped_base64(text);
+  if (decoded && decoded->empty()) return std::nullopt;  // line breaks alone are nothing, too
+  if (decoded) return std::optional<Bytes>(*std::move(decoded));
+  return fail(ErrorKind::Invalid, "a file's signature in the signature header " + decoded.error().message,
+              "sign the package anew, with --replace");
 }
 
 bool is_ours(rpm_tag_t tag) { return tag == RPMTAG_VERITYSIGNATURES || tag == RPMTAG_VERITYSIGNATUREALGO; }
@@ -51,10 +45,7 @@ Result<> put_signatures(Header header, const std::vector<std::optional<Bytes>>& 
                         fsverity::Algorithm algorithm) {
   std::vector<std::string> texts;
   texts.reserve(entries.size());
-  for (const std::optional<Bytes>& entry : entries) {
-    TRY_ASSIGN(std::string text, encode(entry));
-    texts.push_back(std::move(text));
-  }
+  for (const std::optional<Bytes>& entry : entries) texts.push_back(entry ? crypto::to_base64(*entry) : "");
   std::vector<const char*> strings;
   strings.reserve(texts.size());
   for (const std::string& text : texts) strings.push_back(text.c_str());
@@ -79,23 +70,29 @@ Result<Bytes> export_region(HeaderHandle header) {
   return bytes;
 }
 
-// rpmbuild leaves some thousand zeros for signatures to come; with that much less of them, the package keeps its
-// length.
-std::optional<size_t> reserved_space(Header header) {
-  TagData reserved;
-  if (librpm().headerGet(header, RPMSIGTAG_RESERVEDSPACE, reserved.get(), HEADERGET_MINMEM) != 1) return std::nullopt;
-  return reserved->count;
+struct Reserve {
+  rpm_tag_t tag = 0;
+  size_t size = 0;
+};
+
+// With that much less of it, the package keeps its length.
+std::optional<Reserve> reserve_of(Header header) {
+  for (rpm_tag_t tag : reserved_tags) {
+    TagData found;
+    if (librpm().headerGet(header, tag, found.get(), HEADERGET_MINMEM) == 1) return Reserve{tag, found->count};
+  }
+  return std::nullopt;
 }
 
-// Its number is that of INSTALLTIME in other headers, so that headerPutBin() would not take it.
-Result<> set_reserved_space(Header header, size_t size) {
-  Bytes zeros(size);
+// The first tag's number is that of INSTALLTIME in other headers, so that headerPutBin() would not take it.
+Result<> set_reserve(Header header, const Reserve& reserve) {
+  Bytes zeros(reserve.size);
   rpmtd_s tag = {};
-  tag.tag = RPMSIGTAG_RESERVEDSPACE;
+  tag.tag = reserve.tag;
   tag.type = RPM_BIN_TYPE;
-  tag.count = static_cast<rpm_count_t>(size);
+  tag.count = static_cast<rpm_count_t>(reserve.size);
   tag.data = zeros.data();
-  librpm().headerDel(header, RPMSIGTAG_RESERVEDSPACE);
+  librpm().headerDel(header, reserve.tag);
   if (librpm().headerPut(header, &tag, HEADERPUT_DEFAULT) == 1) return {};
   return fail(ErrorKind::Failed, "librpm cannot reserve space in the signature header");
 }
@@ -128,7 +125,9 @@ Result<CarriedSignatures> read_signatures(Header header, size_t count) {
     TRY_ASSIGN(std::optional<Bytes> entry, decode(text));
     carried.entries.push_back(std::move(entry));
   }
-  carried.algorithm = static_cast<fsverity::Algorithm>(librpm().headerGetNumber(header, RPMTAG_VERITYSIGNATUREALGO));
+  // Where it is missing rpm takes SHA-256.
+  const uint64_t number = librpm().headerGetNumber(header, RPMTAG_VERITYSIGNATUREALGO);
+  TRY_ASSIGN(carried.algorithm, number == 0 ? fsverity::Algorithm::Sha256 : fsverity::algorithm_numbered(number));
   return carried;
 }
 
@@ -137,10 +136,11 @@ Result<Bytes> with_signatures(Header header, const std::vector<std::optional<Byt
   TRY_ASSIGN(HeaderHandle made, make_header(header, entries, algorithm));
   TRY_ASSIGN(Bytes bytes, export_region(std::move(made)));
   const auto grown = static_cast<ptrdiff_t>(bytes.size()) - static_cast<ptrdiff_t>(length_of(header));
-  std::optional<size_t> reserved = reserved_space(header);
-  if (reserved && grown != 0 && grown < static_cast<ptrdiff_t>(*reserved)) {
+  std::optional<Reserve> reserve = reserve_of(header);
+  if (reserve && grown != 0 && grown < static_cast<ptrdiff_t>(reserve->size)) {
+    reserve->size = static_cast<size_t>(static_cast<ptrdiff_t>(reserve->size) - grown);
     TRY_ASSIGN(made, make_header(header, entries, algorithm));
-    TRY(set_reserved_space(made.get(), static_cast<size_t>(static_cast<ptrdiff_t>(*reserved) - grown)));
+    TRY(set_reserve(made.get(), *reserve));
     TRY_ASSIGN(bytes, export_region(std::move(made)));
   }
   bytes.resize((bytes.size() + alignment - 1) / alignment * alignment);

@@ -19,7 +19,8 @@ struct CarriedSignatures {
 };
 
 // `count`: how many files the package's header lists. Entries that are no base64, or another number of them, are
-// ErrorKind::Invalid.
+// ErrorKind::Invalid; digests of an algorithm that this version does not know
+// ErrorKind::Unsupported.
 Result<CarriedSignatures> read_signatures(Header header, size_t count);
 
 // The header's bytes, magic and padding included, with these instead of the signatures that it had. No entry that is

@@ -25,8 +25,7 @@ Result<Signed> sign_open_file(int fd, const std::filesystem::path& file, const c
   TRY_ASSIGN(Signed result, digest_to_sign(fd, request.basis));
   const evidence::DigestKind kind = result.digest.kind;
   if (!request.sidecar) TRY(check_counts(kind, result.was_sealed));
-  TRY_ASSIGN(Bytes signature,
-             signer.sign_detached(evidence::signed_message(result.digest), evidence::signature_hash(result.digest)));
+  TRY_ASSIGN(Bytes signature, evidence::sign(result.digest, signer));
   if (request.sidecar) {
     TRY(write_file_atomically(*request.sidecar, sidecar_content({kind, std::move(signature)})));
   } else {

@@ -18,7 +18,7 @@ signed_is() { [ "$(entry "$1")" = "$(golden "$@")" ] || fail "$1 has another sig
 unsigned() { [ -z "$(entry "$1")" ] || fail "$1 is signed" 1; }
 
 mkdir -p content/usr/sbin content/usr/lib content/var/lib
-cp "$BPFGATE" content/usr/sbin/loader # needs libbpf
+strip -o content/usr/sbin/loader "$BPFGATE" # needs libbpf
 ln content/usr/sbin/loader content/usr/sbin/another-name
 cp /bin/true content/usr/sbin/no-loader
 ln -s loader content/usr/sbin/symbolic
@@ -61,6 +61,28 @@ json 'o["bpfgate"] == 1 and o["command"] == "rpm inspect" and o["packages"][0]["
 json '{tuple(f["names"]): f["signature"]["matches"] for f in o["packages"][0]["files"]} == {("/usr/lib/libelf.so.1",): False, ("/usr/sbin/another-name", "/usr/sbin/loader"): True}'
 expect 0 bpfgate rpm inspect built.rpm
 out '    signature:  none'
+
+expect 0 bpfgate rpm inspect --require-signatures demo.rpm
+expect 1 bpfgate rpm inspect --require-signatures built.rpm demo.rpm
+
+# Many packages, from a list, in order.
+mkdir many
+for i in 1 2 3 4 5 6; do cp built.rpm many/$i.rpm; done
+ls many/*.rpm | expect 0 "${sign[@]}" -j 3 --files-from -
+[ "$(sed -n 's|^signed .* many/\(.\).rpm:/usr/sbin/loader$|\1|p' .out | tr -d '\n')" = 123456 ] || fail "not in order"
+cmp many/1.rpm many/6.rpm || fail "not the same"
+printf 'many/%s.rpm\0' 1 2 3 4 5 6 missing | expect 1 bpfgate rpm inspect --cert loaders.pem --files-from - -0 -j 3
+[ "$(grep -c 'matches:    yes, by loaders.pem' .out)" = 6 ] || fail "not six good packages"
+err many/missing.rpm
+
+# Configuration is meant by no glob.
+expect 0 "${sign[@]}" --replace --files '/*' --role library many/1.rpm
+cp many/1.rpm demo.rpm
+unsigned /etc/demo.conf
+signed_is /usr/lib/libelf.so.1
+expect 1 "${sign[@]}" --files '/etc/*' many/1.rpm
+err 'only configuration files are called /etc/*'
+cmp many/1.rpm demo.rpm || fail "the package was changed"
 
 # An RSA key gives the same package in each run.
 cp built.rpm again.rpm

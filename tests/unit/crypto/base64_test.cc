@@ -29,3 +29,16 @@ TEST_CASE("what is not base64, or another spelling of it, is refused") {
     CHECK(from_base64(text).error().kind == ErrorKind::Invalid);
   }
 }
+
+TEST_CASE("lines may be broken where that is said, and nothing else is different") {
+  test::Bench bench;
+  std::string content(200, '\xf0');
+  bench.write("content", content);
+  for (const char* command : {"base64 content", "base64 -w 7 content", "base64 content | sed 's/$/\\r/'"}) {
+    auto back = from_wrapped_base64(bench.run(command));
+    REQUIRE(back);
+    CHECK(*back == Bytes(content.begin(), content.end()));
+  }
+  CHECK(from_wrapped_base64("\n").value().empty());
+  for (const char* text : {"AA\nA", "AA AA", "AB==\n", "AA==\nAA=="}) CHECK_FALSE(from_wrapped_base64(text));
+}

@@ -22,6 +22,11 @@ TEST_CASE("algorithms have the numbers, names and sizes of the kernel") {
   CHECK(digest_size_of(Algorithm::Sha512) == 64);
   CHECK(digest_size_of(static_cast<Algorithm>(3)) == 0);
   for (const char* name : {"", "sha1", "SHA256", "sha2560", "sha25"}) CHECK_FALSE(algorithm_named(name));
+  CHECK(algorithm_numbered(1).value() == Algorithm::Sha256);
+  CHECK(algorithm_numbered(2).value() == Algorithm::Sha512);
+  // 65537 is 1 in 16 bits.
+  for (uint64_t number : {uint64_t{0}, uint64_t{3}, uint64_t{65537}})
+    CHECK(algorithm_numbered(number).error().kind == ErrorKind::Unsupported);
 }
 
 TEST_CASE("a digest survives its text form") {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 
@@ -122,4 +123,36 @@ TEST_CASE("what weakens a policy is said") {
   CHECK(found["default grant"] == std::pair<std::string, bool>{"full", false});
   CHECK_FALSE(found["IMA evidence"].second);
   CHECK(found["grants with a JIT"] == std::pair<std::string, bool>{"a, c", false});
+}
+
+TEST_CASE("rpm's own plugin for fs-verity is looked for on hosts of rpm packages") {
+  const std::string what = "rpm's plugin for fs-verity";
+  Host host;
+  auto is_looked_for = [&] {
+    auto findings = gate::examine(host.path());
+    return std::any_of(findings.begin(), findings.end(), [&](const auto& f) { return f.what == what; });
+  };
+  host.put("usr/lib/rpm/macros.d/macros.transaction_fsverity", "%__transaction_fsverity %{__plugindir}/fsverity.so");
+  CHECK_FALSE(is_looked_for());
+  host.put("usr/lib/sysimage/rpm/rpmdb.sqlite", "");
+  CHECK(host.find(what).health == Health::Weak);
+  // What comes before it changes nothing, and neither does what rpm does not read.
+  host.put("usr/lib/rpm/macros.d/macros.aaa", "%__transaction_fsverity\t%{nil}");
+  host.put("usr/lib/rpm/macros.d/macros.zzz.rpmsave", "%__transaction_fsverity\t%{nil}");
+  CHECK(host.find(what).health == Health::Weak);
+  host.put("usr/lib/rpm/macros.d/macros.transaction_fsverity_off", "# off\n%__transaction_fsverity\t%{nil}");
+  CHECK(host.find(what).health == Health::Good);
+  host.put("etc/rpm/macros.site", "%__transaction_fsverity /usr/lib64/rpm-plugins/fsverity.so");
+  CHECK(host.find(what).health == Health::Weak);
+  host.put("etc/rpm/macros", "%__transaction_fsverity %{nil}");
+  CHECK(host.find(what).health == Health::Good);
+}
+
+TEST_CASE("the macro file that comes with the plugin for rpm switches the other off") {
+  Host host;
+  host.put("var/lib/rpm/Packages", "");
+  host.put("usr/lib/rpm/macros.d/macros.transaction_fsverity", "%__transaction_fsverity %{__plugindir}/fsverity.so");
+  std::filesystem::copy_file(std::filesystem::path(std::getenv("RPM_MACROS_OFF")),
+                             host.path() / "usr/lib/rpm/macros.d/macros.transaction_fsverity_off");
+  CHECK(host.find("rpm's plugin for fs-verity").health == Health::Good);
 }

@@ -21,6 +21,12 @@ class PackageBench : public Bench {
 
   [[nodiscard]] std::string package() const { return *this / "demo.rpm"; }
 
+  // Gives the tag in the signature header another number, that of nothing.
+  void forget_header_digest() const {
+    run("python3 -c 'content = open(\"demo.rpm\", \"rb\").read(); tag = (273).to_bytes(4, \"big\") + (6).to_bytes(4, "
+        "\"big\"); open(\"demo.rpm\", \"wb\").write(content.replace(tag, (298).to_bytes(4, \"big\") + tag[4:], 1))'");
+  }
+
   // The entry of the signature header for a file, as rpm prints it.
   [[nodiscard]] std::string entry(const std::string& name) const {
     return run("rpm -qp --qf '[%{FILENAMES} %{VERITYSIGNATURES}\\n]' demo.rpm 2>/dev/null | sed -n 's|^" + name +

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "rpm/sign.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+
+#include <csignal>
+#include <cstring>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -21,7 +25,7 @@ struct Fixture {
       crypto::Signer::create(bench / "a.key", certificate, crypto::passphrase_from_file("/nonexistent")).value();
 
   std::vector<rpm::SignedFile> sign(const rpm::Request& request) const {
-    Result<std::vector<rpm::SignedFile>> done = rpm::sign_package(bench.package(), signer, request);
+    Result<std::vector<rpm::SignedFile>> done = rpm::sign_package(bench.package(), rpm::signing_by(signer), request);
     INFO((done ? "" : done.error().message));
     REQUIRE(done);
     return *done;
@@ -116,7 +120,7 @@ TEST_CASE_METHOD(Fixture, "one algorithm for all files of a package") {
   CHECK(bench.entry("/usr/bin/large") == bench.golden("/usr/bin/large", "--hash-alg=sha512"));
   CHECK(bench.run("rpm -qp --qf %{VERITYSIGNATUREALGO} demo.rpm 2>/dev/null") == "2");
   const Bytes before = bytes();
-  auto refused = rpm::sign_package(bench.package(), signer, {named({"/usr/bin/empty"})});
+  auto refused = rpm::sign_package(bench.package(), rpm::signing_by(signer), {named({"/usr/bin/empty"})});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ErrorKind::Invalid);
   CHECK(refused.error().remedy.find("--replace") != std::string::npos);
@@ -137,7 +141,7 @@ TEST_CASE("more signatures than there is room for make the package longer, and s
   auto signer =
       crypto::Signer::create(bench / "a.key", certificate, crypto::passphrase_from_file("/nonexistent")).value();
   const auto size = read_file(bench.package(), 64 << 20).value().size();
-  REQUIRE(rpm::sign_package(bench.package(), signer, {everything()}));
+  REQUIRE(rpm::sign_package(bench.package(), rpm::signing_by(signer), {everything()}));
   CHECK(read_file(bench.package(), 64 << 20).value().size() > size);
   CHECK(bench.run("rpm -K demo.rpm 2>/dev/null") == "demo.rpm: digests OK\n");
   for (const char* name : {"/usr/bin/f1", "/usr/bin/f40"}) CHECK(bench.entry(name) == bench.golden(name));
@@ -145,16 +149,45 @@ TEST_CASE("more signatures than there is room for make the package longer, and s
   for (const rpm::File& file : package.files()) CHECK(file.signature);
 }
 
-TEST_CASE_METHOD(Fixture, "a refusal leaves the package as it was, and no temporary beside it") {
+TEST_CASE_METHOD(Fixture, "a refusal leaves the package as it was") {
   const Bytes before = bytes();
   rpm::Choice refuse{[](const rpm::File&) { return true; },
                      [](const rpm::File& file, int) -> Result<bool> {
                        if (file.names.front() == "/usr/bin/large") return fail(ErrorKind::Refused, "no");
                        return true;
                      }};
-  auto done = rpm::sign_package(bench.package(), signer, {refuse});
+  auto done = rpm::sign_package(bench.package(), rpm::signing_by(signer), {refuse});
   REQUIRE_FALSE(done);
   CHECK(done.error().kind == ErrorKind::Refused);
   CHECK(bytes() == before);
+}
+
+// The package, while it is written, comes to the end of what a file may have.
+TEST_CASE_METHOD(Fixture, "a full disk leaves the package as it was, and no temporary beside it") {
+  const Bytes before = bytes();
+  rlimit old;
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &old) == 0);
+  auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{before.size() - 1, old.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  auto done = rpm::sign_package(bench.package(), rpm::signing_by(signer), {named({"/usr/bin/first"})});
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &old) == 0);
+  std::signal(SIGXFSZ, old_handler);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().message.find(std::strerror(EFBIG)) != std::string::npos);
+  CHECK(bytes() == before);
   CHECK(bench.run("ls -A | grep -c rpm") == "1\n");
+}
+
+TEST_CASE_METHOD(Fixture, "what nobody says the digest of is signed only for who insists") {
+  bench.forget_header_digest();
+  const Bytes before = bytes();
+  auto refused = rpm::sign_package(bench.package(), rpm::signing_by(signer), {named({"/usr/bin/first"})});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ErrorKind::Refused);
+  CHECK(refused.error().remedy.find("--allow-undigested") != std::string::npos);
+  CHECK(bytes() == before);
+  rpm::Request insisting{named({"/usr/bin/first"})};
+  insisting.allow_undigested = true;
+  CHECK(sign(insisting).size() == 1);
 }

@@ -12,8 +12,9 @@
 #include "peers.h"
 
 using namespace bpfgate;
+using rpm_plugin::Contents;
 using rpm_plugin::Delivery;
-using rpm_plugin::Signatures;
+using rpm_plugin::Stores;
 using test::Bench;
 
 namespace {
@@ -29,11 +30,20 @@ struct Fixture {
   }
 
   // As of a package with two files, of which the second is signed.
-  [[nodiscard]] Delivery delivery(Bytes entry, const std::string& signer = "a") const {
+  [[nodiscard]] static Contents contents(Bytes entry) {
+    return {fsverity::Algorithm::Sha256, {{"/usr/bin/other", {}}, {"/usr/bin/file", std::move(entry)}}, true};
+  }
+
+  // The host's files are below the bench.
+  [[nodiscard]] Delivery untold(const std::string& signer = "a") const {
     std::vector<crypto::Certificate> certificates;
     if (!signer.empty()) certificates.push_back(certificate(signer));
-    Delivery made(std::move(certificates), {});
-    made.begin({fsverity::Algorithm::Sha256, {Bytes(), std::move(entry)}});
+    return Delivery(std::move(certificates), Stores(bench.path().string()));
+  }
+
+  [[nodiscard]] Delivery delivery(Bytes entry, const std::string& signer = "a") const {
+    Delivery made = untold(signer);
+    REQUIRE(made.begin(contents(std::move(entry))));
     return made;
   }
 
@@ -77,14 +87,18 @@ TEST_CASE_METHOD(Fixture, "files without a signature are left alone, and so are 
   CHECK(good.finish(true).empty());
 }
 
-TEST_CASE_METHOD(Fixture, "a signature by another, of other content, or none at all is refused and not put anywhere") {
-  check_refused(delivery(signature, "b").prepare(1, -1, written.c_str(), final_name), "by nobody named");
+TEST_CASE_METHOD(Fixture, "a signature by another, or none at all, refuses the package before there is any content") {
+  check_refused(untold("b").begin(contents(signature)), "/usr/bin/file: its signature is by nobody named");
+  check_refused(untold().begin(contents(Bytes(100, 'x'))), "/usr/bin/file: ");
+  check_refused(untold("").begin(contents(Bytes(100, 'x'))), "/usr/bin/file: ");
+  check_refused(untold("").begin(contents(Bytes(evidence::max_signature_size + 1))), "larger than the gate reads");
+  CHECK(untold("").begin(contents(signature)));
+  CHECK(untold("b").begin(contents({})));
+}
+
+TEST_CASE_METHOD(Fixture, "a signature of other content is refused when there is content, and not put anywhere") {
   bench.write("file;temporary", "other content");
   check_refused(delivery(signature).prepare(1, -1, written.c_str(), final_name), "not of this content");
-  check_refused(delivery(Bytes(100, 'x')).prepare(1, -1, written.c_str(), final_name), "");
-  check_refused(delivery(Bytes(100, 'x'), "").prepare(1, -1, written.c_str(), final_name), "");
-  check_refused(delivery(Bytes(evidence::max_signature_size + 1), "").prepare(1, -1, written.c_str(), final_name),
-                "larger than the gate reads");
   CHECK_FALSE(signature_of(written));
 }
 
@@ -120,11 +134,23 @@ TEST_CASE_METHOD(Fixture, "what is somebody else's when rpm is done is not seale
   }
 }
 
+TEST_CASE_METHOD(Fixture, "what has been changed since is not sealed, and said") {
+  Delivery good = delivery(signature);
+  REQUIRE(good.prepare(1, -1, written.c_str(), final_name));
+  rename();
+  bench.write("file", "changed");
+  good.commit(final_name.c_str());
+  std::vector<std::string> failures = good.finish(true);
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0].find("somebody has changed it") != std::string::npos);
+  CHECK_FALSE(fsverity::measure(open_file(final_name, O_RDONLY).value().get()).value());
+}
+
 TEST_CASE_METHOD(Fixture, "every failure is said once, and nothing of a package that is not installed") {
   Delivery good = delivery(signature);
   REQUIRE(good.prepare(1, -1, written.c_str(), final_name));
   CHECK(good.finish(false).empty());
-  good.begin({fsverity::Algorithm::Sha256, {Bytes(), signature}});
+  REQUIRE(good.begin(contents(signature)));
   REQUIRE(good.prepare(1, -1, written.c_str(), final_name));
   rename();
   good.commit(final_name.c_str());

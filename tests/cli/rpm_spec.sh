@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# bpfgate's own packages by its spec file, of what is built here: everything that is installed is in one of them.
+. "$(dirname "$0")/lib.sh"
+
+packages='bpfgate bpfgated'
+options=(--define 'debug_package %{nil}' --define '_build_id_links none' --define '_binary_payload w1.gzdio' --define "_topdir $here/top"
+  --define "bpfgate_build $BUILD" --define "bpfgate_source $SOURCE")
+if [ -n "$RPM_PLUGIN" ]; then
+  packages+=' rpm-plugin-bpfgate'
+  options+=(--define "bpfgate_plugindir $RPM_PLUGIN_DIR")
+else
+  options+=(--without plugin)
+fi
+
+expect 0 rpmspec -q --qf '%{NAME} ' "${options[@]}" "$RPM_SPEC"
+[ "$(cat .out)" = "$packages " ] || fail "other packages"
+# As a distribution builds it.
+expect 0 rpmspec -P "$RPM_SPEC"
+grep -q -- ' -Drpm_plugin=true ' .out || fail "the plugin is not built"
+expect 0 rpmspec -P --without plugin "$RPM_SPEC"
+if grep -q bpfgate.so .out; then fail "the plugin is packaged"; fi
+
+expect 0 rpmbuild -bb --nodeps "${options[@]}" "$RPM_SPEC"
+mv top/RPMS/*/*.rpm .
+list() { rpm -qpl "$1"-[0-9]*.rpm 2>/dev/null; }
+has() { list "$1" | grep -x "$2" >/dev/null || fail "$1 has no $2" 1; }
+has bpfgate /usr/bin/bpfgate
+has bpfgate /usr/lib/bpfgate/sigs.d
+has bpfgate '/usr/share/man/man1/bpfgate-rpm.1.*'
+has bpfgate /usr/share/bpfgate/manifests/example.json
+has bpfgated /usr/libexec/bpfgate/bpfgated
+has bpfgated /usr/lib/systemd/system/bpfgated.service
+[ "$(rpm -qp --qf '[%{TRANSFILETRIGGERNAME}]' bpfgate-[0-9]*.rpm 2>/dev/null)" = /usr/lib/bpfgate/sigs.d ] ||
+  fail "no trigger on stores"
+rpm -qp --requires bpfgated-*.rpm 2>/dev/null | grep '^bpfgate = ' >/dev/null || fail "bpfgated goes with any bpfgate"
+# Programs that are to be proven themselves have few libraries, and librpm is only loaded.
+if rpm -qp --requires bpfgate-[0-9]*.rpm 2>/dev/null | grep librpm; then fail "bpfgate needs librpm"; fi
+# No scriptlet starts, enables or loads anything.
+for package in $packages; do [ -z "$(rpm -qp --scripts "$package"-[0-9]*.rpm 2>/dev/null)" ] || fail "$package has scriptlets"; done
+[ -n "$RPM_PLUGIN" ] || exit 0
+has rpm-plugin-bpfgate "$RPM_PLUGIN_DIR/bpfgate.so"
+has rpm-plugin-bpfgate /usr/lib/rpm/macros.d/macros.transaction_bpfgate
+has rpm-plugin-bpfgate /usr/lib/rpm/macros.d/macros.transaction_fsverity_off
+rpm -qp --requires rpm-plugin-bpfgate-*.rpm 2>/dev/null | grep '^librpm.so' >/dev/null || fail "the plugin is for any rpm"

@@ -6,9 +6,9 @@
 #include <map>
 #include <memory>
 
+#include "base/process.h"
 #include "base/unique_fd.h"
 #include "deb/libarchive.h"
-#include "deb/process.h"
 
 namespace bpfgate::deb {
 namespace {

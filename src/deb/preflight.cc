@@ -9,8 +9,8 @@
 #include <sstream>
 
 #include "base/io.h"
+#include "base/process.h"
 #include "deb/archive.h"
-#include "deb/process.h"
 #include "store/store.h"
 
 namespace bpfgate::deb {

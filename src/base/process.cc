@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "deb/process.h"
+#include "base/process.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -8,7 +8,7 @@
 
 extern char** environ;
 
-namespace bpfgate::deb {
+namespace bpfgate {
 
 Result<Process> Process::start(std::vector<std::string> words, Complaints complaints) {
   int ends[2];
@@ -44,4 +44,4 @@ Result<int> Process::wait() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-}  // namespace bpfgate::deb
+}  // namespace bpfgate

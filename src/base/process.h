@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// dpkg's own tools, run for what they print.
+// Other programs, run for what they print.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 
-namespace bpfgate::deb {
+namespace bpfgate {
 
 // A program that writes to a pipe. Move-only; waits for it.
 class Process {
@@ -37,4 +37,4 @@ class Process {
   pid_t id_ = 0;
 };
 
-}  // namespace bpfgate::deb
+}  // namespace bpfgate

@@ -42,7 +42,7 @@ expect 2 bpfgate deb
 
 # apt's hook: where no gate is pinned it asks nobody, and a program that cannot be started does not stop apt.
 mkdir bin
-hook() { sed "s,/usr/bin/bpfgate,$PWD/bin/bpfgate,; s,/sys/fs/bpf/bpfgate,$PWD/pin," "$(dirname "$0")/../../packaging/deb/apt/preflight" | sh; }
+hook() { sed "s,/usr/bin/bpfgate,$PWD/bin/bpfgate,; s,/sys/fs/bpf/bpfgate,$PWD/pin," "$(dirname "$0")/../../packaging/deb/apt/apt-preflight" | sh; }
 printf '#!/bin/sh\necho "$*" >>asked\nexit ${ANSWER:-0}\n' >bin/bpfgate
 chmod +x bin/bpfgate
 expect 0 hook

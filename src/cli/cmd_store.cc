@@ -216,7 +216,7 @@ void add_store_argument(CLI::App& app, fs::path& store) {
 }
 
 template <class Options>
-void set_run(CLI::App& app, int& status, std::shared_ptr<Options> options, Result<int> (*run)(const Options&)) {
+void set_run(CLI::App& app, int& status, const std::shared_ptr<Options>& options, Result<int> (*run)(const Options&)) {
   app.callback([options, &status, run] {
     Result<int> done = run(*options);
     status = done ? *done : report(done.error());

@@ -117,6 +117,7 @@ class Preflight {
                               Loss{change->package, change->new_version, name, now, then.verdict, then.reason});
     }
     std::vector<Loss> list;
+    list.reserve(losses.size());
     for (auto& [name, loss] : losses) list.push_back(std::move(loss));
     return list;
   }

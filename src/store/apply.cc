@@ -168,6 +168,7 @@ std::vector<Applied> apply(const std::vector<Entry>& entries, const Application&
   std::map<std::string, Versions> by_path;
   for (const Entry& entry : entries) by_path[entry.path].push_back(&entry);
   std::vector<Applied> applied;
+  applied.reserve(by_path.size());
   for (const auto& [path, versions] : by_path) applied.push_back({path, apply_below(path, versions, application)});
   return applied;
 }

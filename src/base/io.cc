@@ -30,6 +30,20 @@ Failure xattr_failure(const char* verb, const char* name) {
   return fail_errno(std::string(verb) + " " + name, code);
 }
 
+Result<Bytes> read_bytes(int fd, size_t limit, const std::string& name) {
+  Bytes content;
+  std::array<uint8_t, 65536> chunk;
+  for (;;) {
+    ssize_t count = ::read(fd, chunk.data(), chunk.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("read " + name);
+    if (count == 0) return content;
+    if (content.size() + static_cast<size_t>(count) > limit)
+      return fail(ErrorKind::Invalid, name + ": larger than " + std::to_string(limit) + " bytes");
+    content.insert(content.end(), chunk.begin(), chunk.begin() + count);
+  }
+}
+
 }  // namespace
 
 Result<UniqueFd> open_file(const std::filesystem::path& path, int flags) {
@@ -50,21 +64,16 @@ Result<UniqueFd> open_in_root(int root, const std::filesystem::path& path, int f
 
 Result<Bytes> read_file(const std::filesystem::path& path, size_t limit) {
   TRY_ASSIGN(UniqueFd fd, open_file(path, O_RDONLY));
-  Bytes content;
-  std::array<uint8_t, 65536> chunk;
-  for (;;) {
-    ssize_t count = ::read(fd.get(), chunk.data(), chunk.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno("read " + path.string());
-    if (count == 0) return content;
-    if (content.size() + static_cast<size_t>(count) > limit)
-      return fail(ErrorKind::Invalid, path.string() + ": larger than " + std::to_string(limit) + " bytes");
-    content.insert(content.end(), chunk.begin(), chunk.begin() + count);
-  }
+  return read_bytes(fd.get(), limit, path.string());
 }
 
 Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit) {
   TRY_ASSIGN(Bytes content, read_file(path, limit));
+  return std::string(content.begin(), content.end());
+}
+
+Result<std::string> read_text(int fd, size_t limit, const std::string& name) {
+  TRY_ASSIGN(Bytes content, read_bytes(fd, limit, name));
   return std::string(content.begin(), content.end());
 }
 

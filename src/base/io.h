@@ -26,6 +26,10 @@ Result<UniqueFd> open_in_root(int root, const std::filesystem::path& path, int f
 Result<Bytes> read_file(const std::filesystem::path& path, size_t limit);
 Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit);
 
+// What is left of an open file, as the above; `name` is what errors call it. For files that are opened by other means
+// than their path, and where there may be no /proc.
+Result<std::string> read_text(int fd, size_t limit, const std::string& name);
+
 // The first line, without its end; what is behind is not read. Up to 4096 bytes; a longer one may be
 // ErrorKind::Invalid.
 Result<std::string> read_first_line(const std::filesystem::path& path);

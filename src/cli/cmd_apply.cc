@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
+#include <optional>
 
+#include "base/io.h"
 #include "cli/batch.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/policy_source.h"
+#include "gate/policy.h"
+#include "manifest/layers.h"
 #include "store/apply.h"
 
 namespace bpfgate::cli {
 namespace {
 
+namespace fs = std::filesystem;
 using store::Applied;
 using store::Outcome;
 
 struct ApplyOptions {
   std::vector<std::string> packages;
   bool all = false;
-  std::filesystem::path root = "/";
+  fs::path root = "/";
   std::string certificate;
   bool without_seal = false;
   bool json = false;
@@ -28,9 +37,10 @@ struct Tally {
   Json entries = Json::array();
 };
 
-// What a file has that is no error of ours, but leaves it without evidence.
-int status_of(Outcome outcome) {
-  return outcome == Outcome::OtherContent || outcome == Outcome::NoSignature ? exit_refused : exit_good;
+// A store may outlive what it is about, or come before it: among those of all packages that is nobody's fault.
+int status_of(Outcome outcome, const ApplyOptions& options) {
+  if (outcome == Outcome::NoSignature) return exit_refused;
+  return outcome == Outcome::OtherContent && !options.all ? exit_refused : exit_good;
 }
 
 const char* remedy_for(Outcome outcome) {
@@ -43,24 +53,50 @@ Result<> check_usage(const ApplyOptions& options) {
   return fail(ErrorKind::Usage, "either --all or --package", "name the packages whose files are to be signed");
 }
 
-bool is_wanted(const std::filesystem::path& file, const ApplyOptions& options) {
-  return options.all || std::ranges::find(options.packages, file.stem().string()) != options.packages.end();
+// "libfoo" is libfoo:amd64, too: packages of several architectures beside each other have a store each. Packages that
+// have none are not mistyped ones: most have none, and hooks name whatever is installed.
+bool is_wanted(const std::string& package, const ApplyOptions& options) {
+  return options.all || std::ranges::any_of(options.packages, [&](const std::string& name) {
+           return package == name || package.starts_with(name + ":");
+         });
 }
 
-// Packages that have no store are not mistyped ones: most have none, and hooks name whatever is installed.
-Result<std::vector<std::filesystem::path>> wanted_stores(const ApplyOptions& options) {
-  TRY_ASSIGN(std::vector<std::filesystem::path> files, store::find_stores(options.root));
-  std::erase_if(files, [&](const std::filesystem::path& file) { return !is_wanted(file, options); });
-  return files;
+// A store that cannot be read keeps no other from being applied.
+Result<std::vector<store::Store>> read_stores(int root, const ApplyOptions& options, Tally& tally) {
+  TRY_ASSIGN(const std::vector<fs::path> files, store::find_stores(root));
+  std::vector<store::Store> stores;
+  for (const fs::path& file : files) {
+    auto loaded = store::load_below(root, file);
+    if (loaded) {
+      stores.push_back(*std::move(loaded));
+      continue;
+    }
+    int status = report(loaded.error());
+    if (is_wanted(file.stem().string(), options)) tally.status = combine_status(tally.status, status);
+  }
+  return stores;
 }
 
-void emit(const std::string& package, const Applied& applied, const ApplyOptions& options, Tally& tally) {
-  Json entry = {{"package", package}, {"path", applied.path}};
+// Of each path, for whoever looks for what brought its signature.
+using Bringers = std::map<std::string, Json>;
+
+Bringers bringers_in(const std::vector<store::Store>& stores) {
+  Bringers bringers;
+  for (const store::Store& store : stores)
+    for (const store::Entry& entry : store.entries) {
+      Json& names = bringers[entry.path];
+      if (names.empty() || names.back() != store.package) names.push_back(store.package);
+    }
+  return bringers;
+}
+
+void emit(const Applied& applied, const Bringers& bringers, const ApplyOptions& options, Tally& tally) {
+  Json entry = {{"packages", bringers.at(applied.path)}, {"path", applied.path}};
   if (!applied.outcome) {
     tally.status = combine_status(tally.status, report(applied.outcome.error()));
     entry["error"] = json_of(applied.outcome.error());
   } else {
-    int status = status_of(*applied.outcome);
+    int status = status_of(*applied.outcome, options);
     std::string name(store::name_of(*applied.outcome));
     entry["outcome"] = name;
     tally.status = combine_status(tally.status, status);
@@ -72,28 +108,32 @@ void emit(const std::string& package, const Applied& applied, const ApplyOptions
   if (options.json) tally.entries.push_back(std::move(entry));
 }
 
-// A store that cannot be read keeps no other from being applied.
-void apply_file(const std::filesystem::path& file, const store::Application& application, const ApplyOptions& options,
-                Tally& tally) {
-  auto loaded = store::load(file);
-  if (!loaded) {
-    tally.status = combine_status(tally.status, report(loaded.error()));
-    return;
-  }
-  for (const Applied& applied : store::apply(*loaded, application)) emit(loaded->package, applied, options, tally);
+// What is wrong with the policy is others' to say: most hosts have none, and signatures are put on files all the same.
+std::optional<gate::OfflineTrust> trust_of_host(const ApplyOptions& options) {
+  auto policy = manifest::load_layers({.root = options.root});
+  if (!policy) return std::nullopt;
+  auto trust = gate::offline_trust(policy->manifest);
+  if (!trust) return std::nullopt;
+  return *std::move(trust);
 }
 
 Result<int> run(const ApplyOptions& options) {
   TRY(check_usage(options));
+  TRY_ASSIGN(const UniqueFd root, open_file(options.root, O_PATH | O_DIRECTORY));
+  store::Application application{.root = root.get(), .seal = !options.without_seal};
   std::optional<crypto::Certificate> certificate;
-  store::Application application{.root = options.root, .seal = !options.without_seal};
   if (!options.certificate.empty()) {
     TRY_ASSIGN(certificate, crypto::Certificate::load(options.certificate));
     application.certificate = &*certificate;
   }
-  TRY_ASSIGN(const std::vector<std::filesystem::path> files, wanted_stores(options));
   Tally tally;
-  for (const std::filesystem::path& file : files) apply_file(file, application, options, tally);
+  TRY_ASSIGN(const std::vector<store::Store> stores, read_stores(root.get(), options, tally));
+  const Bringers bringers = bringers_in(stores);
+  const std::optional<gate::OfflineTrust> policy = trust_of_host(options);
+  if (policy) application.trust = &policy->trust;
+  auto wanted = [&](const store::Store& store) { return is_wanted(store.package, options); };
+  for (const Applied& applied : store::apply(store::entries_for(stores, wanted), application))
+    emit(applied, bringers, options, tally);
   if (options.json) print_json_list("apply", "files", std::move(tally.entries));
   TRY(flush_output());
   return tally.status;
@@ -104,10 +144,15 @@ Result<int> run(const ApplyOptions& options) {
 void setup_apply(CLI::App& app, int& status) {
   auto options = std::make_shared<ApplyOptions>();
   app.add_option("--package", options->packages, "apply what this package brings; may be given more than once")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->check(refuse_empty);
   app.add_flag("--all", options->all, "apply what every package brings");
-  app.add_option("--root", options->root, "the host's root directory (default: /)")->type_name("DIR");
-  app.add_option("--cert", options->certificate, "apply only valid signatures by this certificate")->type_name("CERT");
+  app.add_option("--root", options->root, "the host's root directory (default: /)")
+      ->type_name("DIR")
+      ->check(refuse_empty);
+  app.add_option("--cert", options->certificate, "apply only valid signatures by this certificate")
+      ->type_name("CERT")
+      ->check(refuse_empty);
   app.add_flag("--no-seal", options->without_seal, "put the signatures on the files, and seal none");
   app.add_flag("--json", options->json, "print one JSON object");
   app.callback([options, &status] {

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "base/io.h"
 #include "cli/cli.h"
@@ -29,29 +30,35 @@ struct PreflightOptions {
 
 enum class Weight { None, Warning, Stop };
 
-// Where nothing enforces, a loader without evidence is a matter for the log; and where no gate is, for nobody.
+// Where nothing enforces, a loader without evidence is a matter for the log; and where no gate is, for nobody. A gate
+// that refuses to answer enforces: so it is with a bpfgate that nobody has signed yet, which apt may be about to
+// replace.
 Result<Weight> weight_here(const PreflightOptions& options) {
   if (options.always) return Weight::Stop;
-  TRY_ASSIGN(std::optional<gate::Status> status, gate::status(options.pin_directory));
-  if (!status) return Weight::None;
-  return status->mode == manifest::Mode::Enforce ? Weight::Stop : Weight::Warning;
+  Result<std::optional<gate::Status>> status = gate::status(options.pin_directory);
+  if (!status && status.error().kind == ErrorKind::Refused) return Weight::Stop;
+  if (!status) return Failure(std::move(status).error());
+  if (!*status) return Weight::None;
+  return (*status)->mode == manifest::Mode::Enforce ? Weight::Stop : Weight::Warning;
 }
 
-Result<std::vector<deb::Change>> changes_of(const PreflightOptions& options) {
-  std::vector<deb::Change> changes;
+Result<deb::AptPlan> plan_of(const PreflightOptions& options) {
+  deb::AptPlan plan;
   for (const std::string& archive : options.archives) {
     TRY_ASSIGN(deb::Change change, deb::change_of(archive));
-    changes.push_back(std::move(change));
+    plan.changes.push_back(std::move(change));
   }
-  if (!changes.empty()) return changes;
-  TRY_ASSIGN(std::string text, read_text_file("/dev/stdin", max_list_bytes));
+  if (!plan.changes.empty()) return plan;
+  TRY_ASSIGN(std::string text, read_text(STDIN_FILENO, max_list_bytes, "standard input"));
   return deb::parse_apt(text);
 }
 
 std::string sentence(const deb::Loss& loss) {
+  std::string then = loss.then == evidence::Verdict::Library
+                         ? "a library only"
+                         : "without evidence: " + gate::meaning_of(std::string(evidence::name_of(loss.because)));
   return loss.package + " " + loss.version + " would leave " + printable(loss.path) + ", which is a " +
-         std::string(evidence::name_of(loss.now)) +
-         " now, without evidence: " + gate::meaning_of(std::string(evidence::name_of(loss.because)));
+         std::string(evidence::name_of(loss.now)) + " now, " + then;
 }
 
 void print(const std::vector<deb::Loss>& losses) {
@@ -69,33 +76,41 @@ Json json_of(const std::vector<deb::Loss>& losses) {
                     {"version", loss.version},
                     {"path", loss.path},
                     {"verdict", evidence::name_of(loss.now)},
+                    {"then", evidence::name_of(loss.then)},
                     {"reason", evidence::name_of(loss.because)}});
   return list;
 }
 
-Result<std::vector<deb::Loss>> find_losses(const PreflightOptions& options) {
-  TRY_ASSIGN(const std::vector<deb::Change> changes, changes_of(options));
+Result<std::vector<deb::Loss>> find_losses(const deb::AptPlan& plan, const PreflightOptions& options) {
   TRY_ASSIGN(manifest::Layers policy, read_policy(options.policy));
   TRY_ASSIGN(gate::OfflineTrust offline, gate::offline_trust(policy.manifest));
-  return deb::losses_by(changes, offline.trust, deb::files_by_dpkg());
+  return deb::losses_by(plan.changes, offline.trust, deb::this_host());
+}
+
+Result<int> show(const std::vector<deb::Loss>& losses, const PreflightOptions& options) {
+  if (options.json) {
+    print_json_list("deb preflight", "losses", json_of(losses));
+  } else {
+    print(losses);
+  }
+  TRY(flush_output());
+  return losses.empty() ? exit_good : exit_refused;
 }
 
 // What cannot be found out stops an upgrade where a loss would.
 Result<int> run_preflight(const PreflightOptions& options) {
-  TRY_ASSIGN(Weight weight, weight_here(options));
+  TRY_ASSIGN(const Weight weight, weight_here(options));
   if (weight == Weight::None) return exit_good;
-  auto losses = find_losses(options);
-  if (!losses) {
-    int status = report(losses.error());
-    return weight == Weight::Stop ? status : exit_good;
-  }
-  if (options.json) {
-    print_json_list("deb preflight", "losses", json_of(*losses));
-  } else {
-    print(*losses);
-  }
-  TRY(flush_output());
-  return weight == Weight::Stop && !losses->empty() ? exit_refused : exit_good;
+  bool stops = weight == Weight::Stop;
+  auto judge = [&]() -> Result<int> {
+    TRY_ASSIGN(const deb::AptPlan plan, plan_of(options));
+    if (plan.only_warns) stops = false;
+    TRY_ASSIGN(const std::vector<deb::Loss> losses, find_losses(plan, options));
+    return show(losses, options);
+  };
+  Result<int> judged = judge();
+  int status = judged ? *judged : report(judged.error());
+  return stops ? status : exit_good;
 }
 
 void setup_preflight(CLI::App& app, int& status) {

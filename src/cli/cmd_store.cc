@@ -2,12 +2,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <set>
 
 #include "base/io.h"
 #include "cli/batch.h"
 #include "cli/cli.h"
 #include "cli/keys.h"
 #include "cli/output.h"
+#include "cli/policy_source.h"
 #include "sign/sign.h"
 #include "store/store.h"
 
@@ -30,7 +33,14 @@ struct StoreSignOptions {
   std::string key;
   std::string certificate;
   PinOptions pin;
+  std::string role = "loader";
   bool all = false;
+};
+
+struct CollectOptions {
+  fs::path store;
+  fs::path signatures;
+  std::string certificate;
 };
 
 struct ListOptions {
@@ -63,45 +73,114 @@ Result<fsverity::Digest> digest_to_list(int fd, const std::string& file, const A
   return fsverity::compute(fd, {});
 }
 
-Result<> add_file(const std::string& file, const AddOptions& options, store::Store& store) {
+Result<store::Entry> entry_of(const std::string& file, const AddOptions& options) {
   TRY_ASSIGN(std::string path, installed_path(file, options.root));
   TRY_ASSIGN(UniqueFd fd, sign::open_regular(file));
   Result<fsverity::Digest> digest = digest_to_list(fd.get(), file, options);
   if (!digest) return Failure(std::move(digest).error().within(file));
-  std::printf("added %s %s\n", fsverity::to_string(*digest).c_str(), printable(path).c_str());
-  store::Entry entry{path, *std::move(digest), {}};
-  bool is_known = std::ranges::any_of(store.entries, [&](const store::Entry& known) {
-    return known.path == entry.path && known.digest == entry.digest;
+  TRY_ASSIGN(evidence::Role role, store::role_named(options.role));
+  return store::Entry{path, *std::move(digest), {}, role};
+}
+
+// What is there already stays, and its signature with it.
+Result<> add_entry(const store::Entry& entry, store::Store& store) {
+  auto known = std::ranges::find_if(store.entries, [&](const store::Entry& other) {
+    return other.path == entry.path && other.digest == entry.digest;
   });
-  if (!is_known) store.entries.push_back(std::move(entry));
-  return {};
+  if (known == store.entries.end()) {
+    store.entries.push_back(entry);
+    return {};
+  }
+  if (known->role == entry.role) return {};
+  return fail(
+      ErrorKind::Invalid,
+      printable(entry.path) + " is listed already, to be signed as a " + std::string(store::name_of(known->role)),
+      "a file is one or the other: a loader may be mapped by others, too");
+}
+
+Result<> save(const fs::path& file, const store::Store& store) {
+  // What it holds must be what can be read again.
+  std::string text = store::to_text(store);
+  TRY(store::parse(text, file.string()));
+  return write_file_atomically(file, as_bytes(text));
+}
+
+void print(const char* done, const store::Entry& entry) {
+  std::printf("%s %s %s\n", done, fsverity::to_string(entry.digest).c_str(), printable(entry.path).c_str());
 }
 
 Result<int> run_add(const AddOptions& options) {
   TRY_ASSIGN(const std::vector<std::string> files, collect_files(options.batch));
   TRY_ASSIGN(store::Store store, load_or_new(options));
-  for (const std::string& file : files) TRY(add_file(file, options, store));
-  // What it holds must be what can be read again.
-  std::string text = store::to_text(store);
-  TRY(store::parse(text, options.store.string()));
+  std::vector<store::Entry> added;
+  for (const std::string& file : files) {
+    TRY_ASSIGN(store::Entry entry, entry_of(file, options));
+    TRY(add_entry(entry, store));
+    added.push_back(std::move(entry));
+  }
   TRY(make_directories(fs::absolute(options.store).parent_path()));
-  TRY(write_file_atomically(options.store, as_bytes(text)));
+  TRY(save(options.store, store));
+  for (const store::Entry& entry : added) print("added", entry);
   TRY(flush_output());
   return exit_good;
 }
 
 Result<int> run_sign(const StoreSignOptions& options) {
   TRY_ASSIGN(store::Store store, store::load(options.store));
+  TRY_ASSIGN(const evidence::Role role, store::role_named(options.role));
   TRY_ASSIGN(const SigningKey key, load_signing_key(options.key, options.certificate, options.pin));
-  size_t count = 0;
+  std::vector<const store::Entry*> done;
   for (store::Entry& entry : store.entries) {
-    if (!entry.signature.empty() && !options.all) continue;
+    if (entry.role != role || (!entry.signature.empty() && !options.all)) continue;
     TRY_ASSIGN(entry.signature, key.signer.sign_detached(evidence::signed_message(entry.digest),
                                                          evidence::signature_hash(entry.digest)));
-    std::printf("signed %s %s\n", fsverity::to_string(entry.digest).c_str(), printable(entry.path).c_str());
-    ++count;
+    done.push_back(&entry);
   }
-  if (count > 0) TRY(write_file_atomically(options.store, as_bytes(store::to_text(store))));
+  if (!done.empty()) TRY(save(options.store, store));
+  for (const store::Entry* entry : done) print("signed", *entry);
+  TRY(flush_output());
+  return exit_good;
+}
+
+// DIR/usr/sbin/example.sig is of /usr/sbin/example.
+Result<Bytes> collected_signature(const store::Entry& entry, const CollectOptions& options,
+                                  const crypto::Certificate* certificate) {
+  std::string file = (options.signatures / fs::path(entry.path).relative_path()).string() + ".sig";
+  TRY_ASSIGN(Bytes signature, read_file(file, evidence::max_signature_size));
+  if (auto formed = crypto::check_well_formed(signature); !formed)
+    return fail(ErrorKind::Invalid, file + ": " + formed.error().message, "have the file signed anew");
+  if (certificate == nullptr || crypto::check_detached(signature, evidence::signed_message(entry.digest),
+                                                       *certificate) == crypto::SignatureCheck::Valid)
+    return signature;
+  return fail(ErrorKind::Refused, file + ": no signature by " + certificate->subject() + " of what is listed",
+              "sign the file that this store was made of");
+}
+
+// A file's name tells its signature; which of two contents it is of, it does not.
+Result<> check_told_apart(const store::Store& store) {
+  std::set<std::string> paths;
+  for (const store::Entry& entry : store.entries)
+    if (entry.signature.empty() && !paths.insert(entry.path).second)
+      return fail(ErrorKind::Invalid, printable(entry.path) + " is listed unsigned with two contents",
+                  "collect signatures into a store of one version");
+  return {};
+}
+
+Result<int> run_collect(const CollectOptions& options) {
+  TRY_ASSIGN(store::Store store, store::load(options.store));
+  TRY(check_told_apart(store));
+  std::optional<crypto::Certificate> certificate;
+  if (!options.certificate.empty()) {
+    TRY_ASSIGN(certificate, crypto::Certificate::load(options.certificate));
+  }
+  std::vector<const store::Entry*> done;
+  for (store::Entry& entry : store.entries) {
+    if (!entry.signature.empty()) continue;
+    TRY_ASSIGN(entry.signature, collected_signature(entry, options, certificate ? &*certificate : nullptr));
+    done.push_back(&entry);
+  }
+  if (!done.empty()) TRY(save(options.store, store));
+  for (const store::Entry* entry : done) print("collected", *entry);
   TRY(flush_output());
   return exit_good;
 }
@@ -114,11 +193,14 @@ Result<int> run_list(const ListOptions& options) {
   TRY_ASSIGN(store::Store store, store::load(options.store));
   Json entries = Json::array();
   for (const store::Entry& entry : store.entries) {
-    std::string digest = fsverity::to_string(entry.digest), signer = signer_of(entry);
+    std::string digest = fsverity::to_string(entry.digest), signer = signer_of(entry), role(store::name_of(entry.role));
     if (options.json)
-      entries.push_back({{"path", entry.path}, {"digest", digest}, {"signer", signer.empty() ? Json() : Json(signer)}});
+      entries.push_back({{"path", entry.path},
+                         {"digest", digest},
+                         {"role", role},
+                         {"signer", signer.empty() ? Json() : Json(signer)}});
     else
-      std::printf("%s %s %s\n", digest.c_str(), printable(entry.path).c_str(),
+      std::printf("%s %s %s %s\n", digest.c_str(), role.c_str(), printable(entry.path).c_str(),
                   signer.empty() ? "unsigned" : printable(signer).c_str());
   }
   if (options.json) print_json_list("store list", "signatures", std::move(entries));
@@ -127,11 +209,14 @@ Result<int> run_list(const ListOptions& options) {
 }
 
 void add_store_argument(CLI::App& app, fs::path& store) {
-  app.add_option("--store", store, "the package's store: PACKAGE.json")->type_name("FILE")->required();
+  app.add_option("--store", store, "the package's store: PACKAGE.json")
+      ->type_name("FILE")
+      ->check(refuse_empty)
+      ->required();
 }
 
 template <class Options>
-void set_run(CLI::App& app, int& status, std::shared_ptr<Options> options, Result<int> (*run)(const Options&)) {
+void set_run(CLI::App& app, int& status, const std::shared_ptr<Options>& options, Result<int> (*run)(const Options&)) {
   app.callback([options, &status, run] {
     Result<int> done = run(*options);
     status = done ? *done : report(done.error());
@@ -160,8 +245,24 @@ void setup_store_sign(CLI::App& app, int& status) {
       ->type_name("CERT")
       ->required();
   add_pin_options(app, options->pin);
+  app.add_option("--role", options->role, "sign what is to be a loader (default), or a library")
+      ->type_name("ROLE")
+      ->check(CLI::IsMember({"loader", "library"}));
   app.add_flag("--all", options->all, "sign anew what is signed already");
   set_run(app, status, options, run_sign);
+}
+
+void setup_collect(CLI::App& app, int& status) {
+  auto options = std::make_shared<CollectOptions>();
+  add_store_argument(app, options->store);
+  app.add_option("--signatures", options->signatures, "where they are, as PATH.sig below it")
+      ->type_name("DIR")
+      ->check(refuse_empty)
+      ->required();
+  app.add_option("--cert", options->certificate, "take only valid signatures by this certificate")
+      ->type_name("CERT")
+      ->check(refuse_empty);
+  set_run(app, status, options, run_collect);
 }
 
 void setup_list(CLI::App& app, int& status) {
@@ -177,6 +278,7 @@ void setup_store(CLI::App& app, int& status) {
   app.require_subcommand(1);
   setup_add(*app.add_subcommand("add", "list files of a package, to be signed"), status);
   setup_store_sign(*app.add_subcommand("sign", "sign what a store lists, without the files"), status);
+  setup_collect(*app.add_subcommand("collect", "take signatures that were made elsewhere"), status);
   setup_list(*app.add_subcommand("list", "show what a store lists"), status);
 }
 

@@ -8,7 +8,13 @@ namespace bpfgate::deb {
 namespace {
 
 constexpr std::string_view wanted_version = "VERSION 3";
+constexpr std::string_view warning_only = "Bpfgate::Preflight=warn";
 constexpr const char* remedy = "set DPkg::Tools::options::COMMAND::Version to 3 in apt's configuration";
+
+// As dpkg takes names of packages, whichever architectures the host has.
+std::string qualified(const std::string& name, const std::string& architecture) {
+  return architecture == "all" || architecture == "-" ? name : name + ":" + architecture;
+}
 
 // Name, old version, its architecture and multi-arch type, the direction, the new version with the same, and what is
 // done: the path of the .deb, which may have blanks, or a word in asterisks.
@@ -20,27 +26,29 @@ Result<std::optional<Change>> parse_line(const std::string& line) {
     return fail(ErrorKind::Invalid, "apt's list of packages has the line \"" + line + "\"", remedy);
   std::getline(words >> std::ws, action);
   if (action.empty()) return fail(ErrorKind::Invalid, "apt's list does not say what is done with " + name, remedy);
+  std::string installed = old_version == "-" ? "" : qualified(name, old_architecture);
+  if (action == "**REMOVE**") return Change{installed, "", "", installed};
   if (action.starts_with("**")) return std::nullopt;
-  return Change{architecture == "all" || architecture == "-" ? name : name + ":" + architecture, new_version, action};
+  return Change{qualified(name, architecture), new_version, action, installed};
 }
 
 }  // namespace
 
-Result<std::vector<Change>> parse_apt(std::string_view text) {
+Result<AptPlan> parse_apt(std::string_view text) {
   std::istringstream lines{std::string(text)};
   std::string line;
   if (!std::getline(lines, line) || line != wanted_version)
     return fail(ErrorKind::Invalid, "apt does not speak version 3 of its protocol for hooks", remedy);
+  AptPlan plan;
   // Its configuration, to an empty line.
-  while (std::getline(lines, line) && !line.empty()) {
-  }
-  std::vector<Change> changes;
+  while (std::getline(lines, line) && !line.empty())
+    if (line == warning_only) plan.only_warns = true;
   while (std::getline(lines, line)) {
     if (line.empty()) continue;
     TRY_ASSIGN(std::optional<Change> change, parse_line(line));
-    if (change) changes.push_back(std::move(*change));
+    if (change) plan.changes.push_back(std::move(*change));
   }
-  return changes;
+  return plan;
 }
 
 }  // namespace bpfgate::deb

@@ -12,17 +12,25 @@
 
 namespace bpfgate::deb {
 
-// A package that is to be unpacked.
+// A package that is to be unpacked, or removed.
 struct Change {
   std::string package;  // "name:architecture" where it is told apart so
   std::string new_version;
-  std::filesystem::path archive;
+  std::filesystem::path archive;  // empty: it is removed
+  // The package that goes, as dpkg calls it: with the architecture it has, which need not be the new one's. Empty:
+  // none.
+  std::string installed;
 
   bool operator==(const Change&) const = default;
 };
 
-// Packages that are only configured or removed are left out. Another version of the protocol is ErrorKind::Invalid, and
-// so is a line that is none of it.
-Result<std::vector<Change>> parse_apt(std::string_view text);
+struct AptPlan {
+  std::vector<Change> changes;
+  bool only_warns = false;  // the user has set Bpfgate::Preflight to "warn"
+};
+
+// Packages that are only configured are left out. Another version of the protocol is ErrorKind::Invalid, and so is a
+// line that is none of it.
+Result<AptPlan> parse_apt(std::string_view text);
 
 }  // namespace bpfgate::deb

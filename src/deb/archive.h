@@ -1,24 +1,41 @@
 // SPDX-License-Identifier: MIT
-// What is in a .deb, by dpkg-deb(1) and libarchive.
+// What is in a .deb, by dpkg-deb(1): a program of its own, so that no library for archives comes into this process,
+// which would cost it its mark.
 #pragma once
 
 #include <filesystem>
-#include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
 namespace bpfgate::deb {
 
-// Of the regular files in the package, in its order: `wants` is asked by the path as installed ("/usr/sbin/x"), and
-// `take` gets those it wants, with a descriptor of the content that is its own only during the call. A name that is a
-// hard link to one before it counts as a file of its own.
-struct Visitor {
-  std::function<bool(const std::string& path)> wants;
-  std::function<Result<>(const std::string& path, int fd)> take;
-};
+// A package of which the names are known, and the files once they are asked for. Move-only. Errors name the file.
+class Archive {
+ public:
+  static Result<Archive> open(const std::filesystem::path& file);
+  Archive(Archive&& other) noexcept;
+  Archive& operator=(Archive&&) = delete;
+  ~Archive();
 
-// What dpkg-deb cannot read, and an error of `take`, ends it; errors name the package's file.
-Result<> visit(const std::filesystem::path& archive, const Visitor& visitor);
+  // Of all but directories, as installed: "/usr/sbin/x".
+  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+
+  // Where the file with this name is until this goes away: a name of its own for each hard link, and symbolic links as
+  // they are. The first call unpacks the package into a directory that is its own, below the one for temporary files.
+  Result<std::filesystem::path> find(const std::string& name);
+
+ private:
+  explicit Archive(std::filesystem::path file) : file_(std::move(file)) {}
+  Result<> list();
+  Result<> unpack();
+  void walk();
+
+  std::filesystem::path file_;
+  std::filesystem::path directory_;  // empty: not unpacked yet
+  std::vector<std::string> names_;
+};
 
 }  // namespace bpfgate::deb

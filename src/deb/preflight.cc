@@ -6,182 +6,192 @@
 
 #include <array>
 #include <map>
-#include <sstream>
 
 #include "base/io.h"
-#include "base/process.h"
-#include "deb/archive.h"
-#include "store/store.h"
+#include "deb/future.h"
 
 namespace bpfgate::deb {
 namespace {
 
 namespace fs = std::filesystem;
+using evidence::Conclusion;
+using evidence::Reason;
 using evidence::Verdict;
-
-// By the directory as it is on the host: /bin/x and /usr/bin/x may be one file.
-std::string canonical(const std::string& path) {
-  std::error_code error;
-  fs::path directory = fs::weakly_canonical(fs::path(path).parent_path(), error);
-  return error ? path : (directory / fs::path(path).filename()).string();
-}
-
-// Nothing but a regular file has evidence; links to one are not what is replaced.
-Result<Verdict> verdict_on(const std::string& path, const evidence::Trust& trust) {
-  struct stat status = {};
-  if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return Verdict::NoEvidence;
-  auto fd = open_file(path, O_RDONLY | O_NONBLOCK);
-  if (!fd && fd.error().code == ENOENT) return Verdict::NoEvidence;
-  if (!fd) return Failure(std::move(fd).error());
-  auto conclusion = evidence::conclude(fd->get(), trust);
-  if (!conclusion) return Failure(std::move(conclusion).error().within(path));
-  return conclusion->verdict;
-}
-
-struct Replacement {
-  const Change* change = nullptr;
-  std::string path;
-  // fs-verity's by each algorithm that a store may use; and IMA's where that counts, for files that are not sealed.
-  std::vector<evidence::Digest> digests;
-};
 
 constexpr std::array algorithms = {fsverity::Algorithm::Sha256, fsverity::Algorithm::Sha512};
 
+// Nothing but a regular file has evidence.
+Result<Conclusion> conclusion_on(const fs::path& file, const evidence::Trust& trust) {
+  struct stat status = {};
+  if (::stat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return Conclusion();
+  auto fd = open_file(file, O_RDONLY | O_NONBLOCK);
+  if (!fd && fd.error().code == ENOENT) return Conclusion();
+  if (!fd) return Failure(std::move(fd).error());
+  auto conclusion = evidence::conclude(fd->get(), trust);
+  if (!conclusion) return Failure(std::move(conclusion).error().within(file.string()));
+  return conclusion;
+}
+
+// fs-verity's by each algorithm that a store may use; and IMA's where that counts, for files that are not sealed.
+Result<std::vector<evidence::Digest>> digests_of(const fs::path& file, const evidence::Trust& trust) {
+  TRY_ASSIGN(const UniqueFd fd, open_file(file, O_RDONLY));
+  std::vector<evidence::Digest> digests;
+  for (fsverity::Algorithm algorithm : algorithms) {
+    fsverity::Parameters parameters;
+    parameters.algorithm = algorithm;
+    TRY_ASSIGN(fsverity::Digest digest, fsverity::compute(fd.get(), parameters));
+    digests.emplace_back(digest);
+  }
+  if (trust.ima) {
+    TRY_ASSIGN(ima::Digest digest, ima::compute(fd.get(), trust.ima_algorithm));
+    digests.emplace_back(digest);
+  }
+  return digests;
+}
+
+int rank(Verdict verdict) { return verdict == Verdict::Loader ? 2 : verdict == Verdict::Library ? 1 : 0; }
+
+// Of several reasons why there is no evidence, the one that says most: of a signature rather than of none.
+int weight(Reason reason) {
+  switch (reason) {
+    case Reason::Revoked:
+      return 4;
+    case Reason::SignatureMismatch:
+      return 3;
+    case Reason::SignatureUntrusted:
+      return 2;
+    case Reason::SignatureMalformed:
+    case Reason::SignatureTooLarge:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+void improve(Conclusion& best, Conclusion other) {
+  bool says_more = rank(other.verdict) == 0 && rank(best.verdict) == 0 && weight(other.reason) > weight(best.reason);
+  if (rank(other.verdict) > rank(best.verdict) || says_more) best = std::move(other);
+}
+
 class Preflight {
  public:
-  explicit Preflight(const evidence::Trust& trust) : trust_(trust) {}
+  Preflight(const std::vector<Change>& changes, const evidence::Trust& trust, const std::vector<Diversion>& diversions)
+      : trust_(trust), diversions_(diversions), future_(changes, diversions) {}
 
-  Result<> note_proven(const std::vector<std::string>& paths) {
-    for (const std::string& path : paths) {
-      TRY_ASSIGN(Verdict verdict, verdict_on(path, trust_));
-      if (verdict != Verdict::NoEvidence) proven_[canonical(path)] = verdict;
+  // Files of a package that goes, or is replaced: each name that leads to something proven is to do so still.
+  Result<> note(const std::string& package, const std::vector<std::string>& files) {
+    for (const std::string& file : files) {
+      std::string name = installed_at(file, package, diversions_);
+      TRY_ASSIGN(Verdict verdict, verdict_now(name));
+      if (verdict != Verdict::NoEvidence) proven_[future_.canonical(name)] = verdict;
+      struct stat status = {};
+      if (::lstat(name.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) future_.take_away(name);
     }
     return {};
   }
 
   [[nodiscard]] bool is_about_nothing() const { return proven_.empty(); }
 
-  Result<> look_into(const Change& change) {
-    Visitor visitor{[&](const std::string& path) { return is_store(path) || proven_.contains(canonical(path)); },
-                    [&](const std::string& path, int fd) { return take(change, path, fd); }};
-    return visit(change.archive, visitor);
-  }
-
-  Result<> add_stores_of_host() {
-    TRY_ASSIGN(std::vector<fs::path> files, store::find_stores("/"));
-    for (const fs::path& file : files) {
-      // One that cannot be read is not applied either.
-      if (auto loaded = store::load(file)) add(*loaded);
-    }
+  Result<> look_ahead(const std::map<std::string, store::Store>& stores_of_host) {
+    TRY(future_.read_archives());
+    for (const auto& [file, store] : stores_of_host)
+      if (future_.stays(file)) TRY(add(store));
+    for (const char* directory : store::directories)
+      for (const std::string& name : future_.brought_below(directory))
+        if (store::is_store(name)) TRY(add_brought(name));
     return {};
   }
 
-  [[nodiscard]] std::vector<Loss> losses() const {
-    std::vector<Loss> losses;
-    for (const Replacement& replacement : replacements_) {
-      evidence::Conclusion best = conclusion_on(replacement);
-      Verdict now = proven_.at(canonical(replacement.path));
-      if (best.verdict == now || (now == Verdict::Library && best.verdict == Verdict::Loader)) continue;
-      losses.push_back(
-          {replacement.change->package, replacement.change->new_version, replacement.path, now, best.reason});
+  Result<std::vector<Loss>> losses() {
+    // By the file that is at the end, for several names may lead there.
+    std::map<std::string, Loss> losses;
+    for (const auto& [name, now] : proven_) {
+      TRY_ASSIGN(std::optional<Place> place, future_.resolve(name));
+      if (!place) continue;
+      const Change* change = place->brings != nullptr ? place->brings : place->redirects;
+      if (change == nullptr) continue;
+      TRY_ASSIGN(Conclusion then, conclusion_then(*place));
+      if (rank(then.verdict) >= rank(now)) continue;
+      if (losses.contains(place->name) && name != place->name) continue;
+      losses.insert_or_assign(place->name,
+                              Loss{change->package, change->new_version, name, now, then.verdict, then.reason});
     }
-    return losses;
+    std::vector<Loss> list;
+    list.reserve(losses.size());
+    for (auto& [name, loss] : losses) list.push_back(std::move(loss));
+    return list;
   }
 
  private:
-  static bool is_store(const std::string& path) {
-    return path.starts_with(std::string(store::directories[0]) + "/") && path.ends_with(".json");
+  using Key = std::pair<std::string, std::string>;  // where the file would be, and its digest
+
+  // Many links lead to one file.
+  Result<Verdict> verdict_now(const std::string& name) {
+    std::error_code error;
+    fs::path file = fs::canonical(name, error);
+    if (error) return Verdict::NoEvidence;
+    if (auto known = verdicts_.find(file); known != verdicts_.end()) return known->second;
+    TRY_ASSIGN(Conclusion conclusion, conclusion_on(file, trust_));
+    return verdicts_[file] = conclusion.verdict;
   }
 
-  Result<> take(const Change& change, const std::string& path, int fd) {
-    if (is_store(path)) return take_store(path, fd);
-    Replacement replacement{&change, path, {}};
-    for (fsverity::Algorithm algorithm : algorithms) {
-      fsverity::Parameters parameters;
-      parameters.algorithm = algorithm;
-      TRY_ASSIGN(fsverity::Digest digest, fsverity::compute(fd, parameters));
-      replacement.digests.emplace_back(digest);
+  // One that cannot be read is not applied either.
+  Result<> add_brought(const std::string& name) {
+    TRY_ASSIGN(std::optional<Place> place, future_.resolve(name));
+    if (!place) return {};
+    auto loaded = store::load(place->file);
+    return loaded ? add(*loaded) : Result<>();
+  }
+
+  // Signatures are put on the files that are listed, so they count there only.
+  Result<> add(const store::Store& store) {
+    for (const store::Entry& entry : store.entries) {
+      if (entry.signature.empty()) continue;
+      TRY_ASSIGN(std::optional<Place> place, future_.resolve(entry.path));
+      if (place) signatures_.emplace(Key(place->name, fsverity::to_string(entry.digest)), entry.signature);
     }
-    if (trust_.ima) {
-      TRY_ASSIGN(ima::Digest digest, ima::compute(fd, trust_.ima_algorithm));
-      replacement.digests.emplace_back(digest);
-    }
-    replacements_.push_back(std::move(replacement));
     return {};
   }
 
-  Result<> take_store(const std::string& path, int fd) {
-    TRY_ASSIGN(std::string text, read_text_file("/proc/self/fd/" + std::to_string(fd), store::max_store_bytes));
-    TRY_ASSIGN(store::Store loaded, store::parse(text, path));
-    add(loaded);
-    return {};
-  }
-
-  void add(const store::Store& store) {
-    for (const store::Entry& entry : store.entries)
-      if (!entry.signature.empty()) signatures_.emplace(fsverity::to_string(entry.digest), entry.signature);
-  }
-
-  // Listed by its digest, or with any of the signatures that are of it: the first that makes it more than nothing.
-  [[nodiscard]] evidence::Conclusion conclusion_on(const Replacement& replacement) const {
-    evidence::Conclusion best;
-    for (const evidence::Digest& digest : replacement.digests) {
-      if (best.verdict == Verdict::NoEvidence) best = evidence::conclude(digest, std::nullopt, trust_);
-      auto [first, last] = signatures_.equal_range(evidence::to_string(digest));
-      for (auto signature = first; signature != last && best.verdict == Verdict::NoEvidence; ++signature)
-        best = evidence::conclude(digest, signature->second, trust_);
+  // A new file is judged by what it holds, with the best of the signatures that are of it: that one is applied.
+  Result<Conclusion> conclusion_then(const Place& place) {
+    if (place.brings == nullptr) return conclusion_on(place.file, trust_);
+    TRY_ASSIGN(const std::vector<evidence::Digest> digests, digests_of(place.file, trust_));
+    Conclusion best;
+    best.reason = Reason::NoSignature;
+    for (const evidence::Digest& digest : digests) {
+      improve(best, evidence::conclude(digest, std::nullopt, trust_));
+      if (digest.kind != evidence::DigestKind::FsVerity) continue;
+      auto [first, last] = signatures_.equal_range(Key(place.name, evidence::to_string(digest)));
+      for (auto signature = first; signature != last; ++signature)
+        improve(best, evidence::conclude(digest, signature->second, trust_));
     }
     return best;
   }
 
   const evidence::Trust& trust_;
-  std::map<std::string, Verdict> proven_;  // by canonical path
-  std::vector<Replacement> replacements_;
-  std::multimap<std::string, Bytes> signatures_;  // by digest
+  const std::vector<Diversion>& diversions_;
+  Future future_;
+  std::map<std::string, Verdict> proven_;  // by canonical name
+  std::map<fs::path, Verdict> verdicts_;   // of files
+  std::multimap<Key, Bytes> signatures_;
 };
 
 }  // namespace
 
-Result<Change> change_of(const fs::path& archive) {
-  std::string name = fs::absolute(archive).string();
-  TRY_ASSIGN(Process query,
-             Process::start({"dpkg-deb", "--show", "--showformat=${Package}:${Architecture} ${Version}", name}));
-  TRY_ASSIGN(std::string text, read_text_file("/proc/self/fd/" + std::to_string(query.output()), 4096));
-  TRY_ASSIGN(int status, query.wait());
-  size_t blank = text.find(' ');
-  if (status != 0 || blank == std::string::npos) return fail(ErrorKind::Failed, name + ": no package of dpkg's");
-  std::string package = text.substr(0, blank);
-  if (package.ends_with(":all")) package.resize(package.size() - 4);
-  return Change{package, text.substr(blank + 1), name};
-}
-
-// Its other lines, which tell of diversions, begin with a word.
-InstalledFiles files_by_dpkg() {
-  return [](const std::string& package) -> Result<std::vector<std::string>> {
-    // It complains of packages that are new, and of those nothing is asked.
-    TRY_ASSIGN(Process query, Process::start({"dpkg-query", "--listfiles", package}, Process::Complaints::Hidden));
-    TRY_ASSIGN(std::string text,
-               read_text_file("/proc/self/fd/" + std::to_string(query.output()), store::max_store_bytes));
-    TRY_ASSIGN(int status, query.wait());
-    std::vector<std::string> files;
-    std::istringstream lines(text);
-    for (std::string line; status == 0 && std::getline(lines, line);)
-      if (line.starts_with('/')) files.push_back(line);
-    return files;
-  };
-}
-
 Result<std::vector<Loss>> losses_by(const std::vector<Change>& changes, const evidence::Trust& trust,
-                                    const InstalledFiles& installed_files) {
-  Preflight preflight(trust);
+                                    const Host& host) {
+  TRY_ASSIGN(const std::vector<Diversion> diversions, host.diversions());
+  Preflight preflight(changes, trust, diversions);
   for (const Change& change : changes) {
-    TRY_ASSIGN(std::vector<std::string> paths, installed_files(change.package));
-    TRY(preflight.note_proven(paths));
+    if (change.installed.empty()) continue;
+    TRY_ASSIGN(std::vector<std::string> files, host.files(change.installed));
+    TRY(preflight.note(change.installed, files));
   }
-  // Most upgrades: no package need be unpacked for that.
+  // Most upgrades: no package need be looked into for that.
   if (preflight.is_about_nothing()) return std::vector<Loss>{};
-  for (const Change& change : changes) TRY(preflight.look_into(change));
-  TRY(preflight.add_stores_of_host());
+  TRY_ASSIGN(const auto stores, host.stores());
+  TRY(preflight.look_ahead(stores));
   return preflight.losses();
 }
 

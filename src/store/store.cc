@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "store/store.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
@@ -22,7 +27,7 @@ using Json = nlohmann::ordered_json;
 using manifest::Place;
 
 constexpr std::array<std::string_view, 3> store_keys = {"bpfgate", "package", "signatures"};
-constexpr std::array<std::string_view, 3> entry_keys = {"path", "digest", "signature"};
+constexpr std::array<std::string_view, 4> entry_keys = {"path", "digest", "role", "signature"};
 constexpr uint64_t format_version = 1;
 constexpr size_t max_path_bytes = 4095;
 
@@ -46,6 +51,15 @@ Result<Bytes> read_signature(const Place& place) {
   return signature;
 }
 
+// Never taken for granted: a library that is signed as a loader is one.
+Result<evidence::Role> read_role(const Place& entry) {
+  TRY_ASSIGN(Place place, entry.member("role"));
+  TRY_ASSIGN(std::string text, place.text(32));
+  auto role = role_named(text);
+  if (!role) return place.fail(role.error().message, role.error().remedy);
+  return role;
+}
+
 Result<Entry> read_entry(const Place& place) {
   TRY(place.check_object(entry_keys));
   Entry entry;
@@ -56,6 +70,7 @@ Result<Entry> read_entry(const Place& place) {
   auto value = fsverity::digest_from_string(text);
   if (!value) return digest.fail(value.error().message, "write it as bpfgate digest prints it");
   entry.digest = *value;
+  TRY_ASSIGN(entry.role, read_role(place));
   auto signature = place.optional_member("signature");
   if (!signature) return entry;
   TRY_ASSIGN(entry.signature, read_signature(*signature));
@@ -82,24 +97,45 @@ Result<std::vector<Entry>> read_entries(const Place& list) {
   return entries;
 }
 
-// Names only, by which a file's signatures go with its package.
-bool is_store(const fs::directory_entry& found) {
-  return found.path().extension() == ".json" && found.path().filename().native().front() != '.';
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+using Directory = std::unique_ptr<DIR, CloseDirectory>;
+
+Result<std::vector<fs::path>> names_in(UniqueFd fd, const fs::path& path) {
+  Directory directory(::fdopendir(fd.get()));
+  if (!directory) return fail_errno(path.string());
+  (void)fd.release();  // the stream's now
+  std::vector<fs::path> names;
+  for (;;) {
+    errno = 0;
+    const dirent* found = ::readdir(directory.get());
+    if (found == nullptr) break;
+    names.push_back(path / found->d_name);
+  }
+  if (errno != 0) return fail_errno(path.string());
+  std::ranges::sort(names);
+  return names;
 }
 
-Result<> append_stores(const fs::path& directory, std::vector<fs::path>& files) {
-  std::error_code error;
-  std::vector<fs::path> own;
-  for (fs::directory_iterator found(directory, error), end; !error && found != end; found.increment(error))
-    if (is_store(*found)) own.push_back(found->path());
-  if (error == std::errc::no_such_file_or_directory) return {};
-  if (error) return fail_errno(directory.string(), error.value());
-  std::ranges::sort(own);
-  files.insert(files.end(), own.begin(), own.end());
+Result<> append_stores(int root, const fs::path& directory, std::vector<fs::path>& files) {
+  auto fd = open_in_root(root, directory, O_RDONLY | O_DIRECTORY);
+  if (!fd && (fd.error().code == ENOENT || fd.error().code == ENOTDIR)) return {};
+  if (!fd) return Failure(std::move(fd).error());
+  TRY_ASSIGN(std::vector<fs::path> names, names_in(*std::move(fd), directory));
+  std::ranges::copy_if(names, std::back_inserter(files), is_store);
   return {};
 }
 
 }  // namespace
+
+std::string_view name_of(evidence::Role role) { return role == evidence::Role::Loader ? "loader" : "library"; }
+
+Result<evidence::Role> role_named(std::string_view name) {
+  for (evidence::Role role : {evidence::Role::Loader, evidence::Role::Library})
+    if (name == name_of(role)) return role;
+  return fail(ErrorKind::Invalid, "is neither loader nor library", "say what the file is to be signed as");
+}
 
 Result<Store> parse(std::string_view text, const std::string& file) {
   TRY_ASSIGN(nlohmann::json tree, manifest::parse_document(text, file));
@@ -119,7 +155,9 @@ std::string to_text(const Store& store) {
   std::ranges::sort(entries, {}, order_of);
   Json list = Json::array();
   for (const Entry& entry : entries) {
-    Json json = {{"path", entry.path}, {"digest", fsverity::to_string(entry.digest)}};
+    Json json = {{"path", entry.path},
+                 {"digest", fsverity::to_string(entry.digest)},
+                 {"role", std::string(name_of(entry.role))}};
     if (!entry.signature.empty()) json["signature"] = crypto::to_base64(entry.signature);
     list.push_back(std::move(json));
   }
@@ -132,10 +170,25 @@ Result<Store> load(const fs::path& file) {
   return parse(text, file.string());
 }
 
-Result<std::vector<fs::path>> find_stores(const fs::path& root) {
+bool is_store(const fs::path& path) {
+  std::string name = path.filename().string();
+  return path.extension() == ".json" && name.front() != '.' &&
+         std::ranges::any_of(directories, [&](const char* directory) { return path.parent_path() == directory; });
+}
+
+Result<std::vector<fs::path>> find_stores(int root) {
   std::vector<fs::path> files;
-  for (const char* directory : directories) TRY(append_stores(root / fs::path(directory).relative_path(), files));
+  for (const char* directory : directories) TRY(append_stores(root, directory, files));
   return files;
+}
+
+Result<Store> load_below(int root, const fs::path& file) {
+  TRY_ASSIGN(UniqueFd fd, open_in_root(root, file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  struct stat status = {};
+  if (::fstat(fd.get(), &status) != 0) return fail_errno(file.string());
+  if (!S_ISREG(status.st_mode)) return fail(ErrorKind::Invalid, file.string() + ": not a regular file");
+  TRY_ASSIGN(std::string text, read_text(fd.get(), max_store_bytes, file.string()));
+  return parse(text, file.string());
 }
 
 }  // namespace bpfgate::store

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "evidence/evidence.h"
 #include "fsverity/fsverity.h"
 
 namespace bpfgate::store {
@@ -26,6 +27,8 @@ struct Entry {
   std::string path;         // absolute, as packages name it
   fsverity::Digest digest;  // with default parameters, but for the algorithm
   Bytes signature;          // DER PKCS#7; empty: to be made yet
+  // With whose key it is to be signed. What the signature is worth then is the policy's to say, of its signer.
+  evidence::Role role = evidence::Role::Loader;
 
   bool operator==(const Entry&) const = default;
 };
@@ -37,6 +40,9 @@ struct Store {
   bool operator==(const Store&) const = default;
 };
 
+std::string_view name_of(evidence::Role role);             // "loader", "library"
+Result<evidence::Role> role_named(std::string_view name);  // the same words
+
 // Every error is ErrorKind::Invalid and says where: "FILE: /signatures/0/digest: ...". A signature is looked at as far
 // as the kernel would read it, not by whom it is.
 Result<Store> parse(std::string_view text, const std::string& file);
@@ -46,7 +52,14 @@ std::string to_text(const Store& store);
 
 Result<Store> load(const std::filesystem::path& file);
 
-// Every store's file below `root`, by directory and name; directories that are not there have none.
-Result<std::vector<std::filesystem::path>> find_stores(const std::filesystem::path& root);
+// Whether that is a store's file, by its place and name: what is below a directory of stores, or hidden in it, is none.
+bool is_store(const std::filesystem::path& path);
+
+// Every store's file, as seen from `root`, a directory's descriptor: by directory and name. Directories that are not
+// there have none, and symbolic links do not lead out of the root.
+Result<std::vector<std::filesystem::path>> find_stores(int root);
+
+// One of those. What is no regular file is ErrorKind::Invalid, and nobody waits for it.
+Result<Store> load_below(int root, const std::filesystem::path& file);
 
 }  // namespace bpfgate::store

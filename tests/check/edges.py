@@ -35,7 +35,6 @@ OWNERS = [
     # The room and librpm's headers have the same name; those of librpm are called rpm-something, but for two.
     (re.compile(r"rpm/(argv|header|rpm\w+)\.h$"), {"rpm"}),
     (re.compile(r"CLI/"), {"cli"}),
-    (re.compile(r"archive(_entry)?\.h$"), {"deb"}),
     (re.compile(r"systemd/"), {"learn", "service"}),
     (re.compile(r"microhttpd\.h$"), {"service"}),
 ]

@@ -42,16 +42,68 @@ out_is 'applied /usr/sbin/c'
 rm host/usr/sbin/b
 expect 0 bpfgate apply --root host --no-seal --package one
 out 'absent /usr/sbin/b'
-bpfgate store add --store host/usr/lib/bpfgate/sigs.d/three.json --package three --root host host/usr/sbin/a >/dev/null
 setfattr -x user.bpf_prog_sig host/usr/sbin/a
+bpfgate store add --store host/usr/lib/bpfgate/sigs.d/three.json --package three --root host host/usr/sbin/a >/dev/null
+mv host/usr/lib/bpfgate/sigs.d/one.json .
 expect 1 bpfgate apply --root host --no-seal --package three
 err '/usr/sbin/a: no-signature'
+mv one.json host/usr/lib/bpfgate/sigs.d/
+# Signatures of a package's files count, whichever store brings them; and nobody else's files are touched.
+setfattr -x user.bpf_prog_sig host/usr/sbin/c
+expect 0 bpfgate apply --root host --no-seal --package three
+out_is 'applied /usr/sbin/a'
+if is_signed host/usr/sbin/c; then fail "another package's file is signed"; fi
+setfattr -x user.bpf_prog_sig host/usr/sbin/a
 expect 1 bpfgate apply --root host --no-seal --cert other.pem --package one
-err '/usr/sbin/a: the store'
+err '/usr/sbin/a: no signature is one by '
 if is_signed host/usr/sbin/a; then fail "signed by who is not asked for"; fi
 expect 0 bpfgate apply --root host --no-seal --cert loader.pem --package one --json
-json 'o["command"] == "apply" and [(f["package"], f["path"], f["outcome"]) for f in o["files"]] == [
-  ("one", "/usr/sbin/a", "applied"), ("one", "/usr/sbin/b", "absent")]'
+json 'o["command"] == "apply" and [(f["packages"], f["path"], f["outcome"]) for f in o["files"]] == [
+  (["one", "three"], "/usr/sbin/a", "applied"), (["one"], "/usr/sbin/b", "absent")]'
+
+# Another's store takes nothing away from a file that is signed already; where the host has a policy, that decides.
+sign_store() { bpfgate store sign --all --store "host/usr/lib/bpfgate/sigs.d/$1.json" --key "$2.key" --cert "$2.pem" >/dev/null; }
+bpfgate store add --store host/usr/lib/bpfgate/sigs.d/all.json --package all --root host host/usr/sbin/a >/dev/null
+sign_store all other
+expect 0 bpfgate apply --root host --no-seal --all
+out 'already-there /usr/sbin/a'
+getfattr --only-values -n user.bpf_prog_sig host/usr/sbin/a | cmp - theirs || fail "another's signature is on it"
+setfattr -x user.bpf_prog_sig host/usr/sbin/a
+expect 0 bpfgate apply --root host --no-seal --package one
+getfattr --only-values -n user.bpf_prog_sig host/usr/sbin/a | cmp -s - theirs && fail "no other way round to show the policy's part with"
+mkdir -p host/etc/bpfgate
+cp loader.pem host/etc/bpfgate/
+cat >host/etc/bpfgate/manifest.json <<'JSON'
+{"bpfgate": 1, "name": "test", "sequence": 1, "mode": "audit", "default": {"grant": "none"},
+ "signers": [{"name": "loaders", "role": "loader", "certificate": "loader.pem", "grant": "full"}]}
+JSON
+expect 0 bpfgate apply --root host --no-seal --package one
+out 'applied /usr/sbin/a'
+getfattr --only-values -n user.bpf_prog_sig host/usr/sbin/a | cmp - theirs || fail "not the signature that the policy trusts"
+rm -r host/etc host/usr/lib/bpfgate/sigs.d/all.json
+
+# A store that outlives what it is about is nobody's fault, but for who asks for it.
+mkdir -p host/var/lib/bpfgate/sigs.d
+cp host/usr/lib/bpfgate/sigs.d/two.json host/var/lib/bpfgate/sigs.d/old.json
+sed -i 's/"two"/"old"/' host/var/lib/bpfgate/sigs.d/old.json
+echo newer >>host/usr/sbin/c
+rm host/usr/lib/bpfgate/sigs.d/two.json
+expect 0 bpfgate apply --root host --no-seal --all
+out 'other-content /usr/sbin/c'
+expect 1 bpfgate apply --root host --no-seal --package old
+rm -r host/var
+package two host/usr/sbin/c
+
+# Packages of several architectures beside each other have a store each.
+mv host/usr/lib/bpfgate/sigs.d/two.json 'host/usr/lib/bpfgate/sigs.d/two:amd64.json'
+sed -i 's/"two"/"two:amd64"/' 'host/usr/lib/bpfgate/sigs.d/two:amd64.json'
+expect 0 bpfgate apply --root host --no-seal --package two:i386
+out_is ''
+for name in two two:amd64; do
+  setfattr -x user.bpf_prog_sig host/usr/sbin/c 2>/dev/null || true
+  expect 0 bpfgate apply --root host --no-seal --package $name
+  out_is 'applied /usr/sbin/c'
+done
 
 # A store that is damaged keeps no other from being applied.
 setfattr -x user.bpf_prog_sig host/usr/sbin/c
@@ -70,3 +122,8 @@ expect 4 bpfgate apply --root host --cert missing.pem --all
 mkdir empty
 expect 0 bpfgate apply --root empty --all
 no_err
+# A root that is not there is not one without packages.
+expect 1 bpfgate apply --root missing --all
+err 'missing: '
+expect 1 bpfgate apply --root loader.pem --all
+expect 2 bpfgate apply --root '' --all

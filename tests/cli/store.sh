@@ -13,7 +13,8 @@ store=tree/usr/lib/bpfgate/sigs.d/example.json
 expect 0 bpfgate store add --store $store --package example --root tree tree/usr/sbin/example tree/usr/sbin/other
 out "added $(fsverity digest --compact tree/usr/sbin/example | sed 's/^/sha256:/') /usr/sbin/example"
 expect 0 bpfgate store list --store $store --json
-json '[(e["path"], e["signer"]) for e in o["signatures"]] == [("/usr/sbin/example", None), ("/usr/sbin/other", None)]'
+json '[(e["path"], e["role"], e["signer"]) for e in o["signatures"]] == [
+  ("/usr/sbin/example", "loader", None), ("/usr/sbin/other", "loader", None)]'
 # Once more is the same.
 cp $store before
 expect 0 bpfgate store add --store $store --package example --root tree tree/usr/sbin/example
@@ -44,6 +45,41 @@ echo more >>tree/usr/sbin/example
 expect 0 bpfgate store add --store away/example.json --package example --root tree tree/usr/sbin/example
 expect 0 bpfgate store list --store away/example.json
 [ "$(grep -c ' unsigned$' .out)" = 1 ] || fail "one of three is to be signed yet"
+
+# Loaders and libraries are signed with different keys.
+cp /bin/true tree/usr/lib/libexample.so.1
+expect 0 bpfgate store add --store roles.json --package example --root tree tree/usr/sbin/other
+expect 0 bpfgate store add --store roles.json --package example --root tree --role library tree/usr/lib/libexample.so.1
+expect 0 bpfgate store sign --store roles.json --key loader.key --cert loader.pem
+[ "$(wc -l <.out)" = 1 ] || fail "not the loader alone is signed"
+expect 0 bpfgate store sign --all --store roles.json --role library --key other.key --cert other.pem
+out_is "signed sha256:$(fsverity digest --compact tree/usr/lib/libexample.so.1) /usr/lib/libexample.so.1"
+expect 0 bpfgate store list --store roles.json --json
+json '[(e["role"], e["signer"].split("CN=test ")[1].split()[0].strip(",")) for e in o["signatures"]] == [("library", "other"), ("loader", "loader")]'
+expect 2 bpfgate store sign --store roles.json --role manifest --key other.key --cert other.pem
+cp roles.json before
+expect 1 bpfgate store add --store roles.json --package example --root tree tree/usr/lib/libexample.so.1
+err '/usr/lib/libexample.so.1 is listed already, to be signed as a library'
+[ ! -s .out ] || fail "said what was not done"
+cmp roles.json before || fail "changed by a refusal"
+
+# Signed elsewhere, by whatever makes the signature.
+expect 0 bpfgate store add --store made.json --package example --root tree tree/usr/sbin/other
+mkdir -p signatures/usr/sbin
+cp made.json before
+expect 1 bpfgate store collect --store made.json --signatures signatures
+err 'signatures/usr/sbin/other.sig: '
+echo text >signatures/usr/sbin/other.sig
+expect 1 bpfgate store collect --store made.json --signatures signatures
+fsverity sign --key=loader.key --cert=loader.pem tree/usr/lib/libexample.so.1 signatures/usr/sbin/other.sig >/dev/null
+expect 1 bpfgate store collect --store made.json --signatures signatures --cert loader.pem
+err 'no signature by '
+cmp made.json before || fail "changed by a refusal"
+fsverity sign --key=loader.key --cert=loader.pem tree/usr/sbin/other signatures/usr/sbin/other.sig >/dev/null
+expect 0 bpfgate store collect --store made.json --signatures signatures --cert loader.pem
+out_is "collected sha256:$(fsverity digest --compact tree/usr/sbin/other) /usr/sbin/other"
+bpfgate store sign --store before --key loader.key --cert loader.pem >/dev/null
+cmp made.json before || fail "not what signing gives"
 
 # Refused, with the store as it was.
 cp away/example.json before

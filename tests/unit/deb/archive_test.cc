@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "deb/archive.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
-#include <map>
 
 #include "base/io.h"
 #include "packages.h"
@@ -12,46 +12,54 @@ using namespace bpfgate::deb;
 
 namespace {
 
-using Contents = std::map<std::string, std::string>;
-
-Result<Contents> contents_of(const std::string& package, const std::function<bool(const std::string&)>& wants) {
-  Contents contents;
-  Visitor visitor{wants, [&](const std::string& path, int fd) -> Result<> {
-                    TRY_ASSIGN(contents[path], read_text_file("/proc/self/fd/" + std::to_string(fd), 1 << 20));
-                    return {};
-                  }};
-  TRY(visit(package, visitor));
-  return contents;
+std::vector<std::string> names_of(const Archive& archive) {
+  std::vector<std::string> names = archive.names();
+  std::ranges::sort(names);
+  return names;
 }
 
-bool all(const std::string&) { return true; }
+std::string content_of(Archive& archive, const std::string& name) {
+  return read_text_file(archive.find(name).value(), 1 << 20).value();
+}
 
 }  // namespace
 
-TEST_CASE("regular files are handed out with their content, and what is wanted only") {
+TEST_CASE("all but directories have names, and their content when it is asked for") {
   test::Packages packages;
   packages.run(
       "mkdir -p p/usr/sbin p/etc && echo one >p/usr/sbin/a && : >p/etc/empty && ln -s a p/usr/sbin/link && "
-      "head -c 300000 /dev/zero >p/large && mkfifo p/fifo");
-  std::string package = packages.build("p", "1");
-  Contents contents = contents_of(package, all).value();
-  CHECK(contents.size() == 3);
-  CHECK(contents.at("/usr/sbin/a") == "one\n");
-  CHECK(contents.at("/etc/empty").empty());
-  CHECK(contents.at("/large").size() == 300000);
-  auto is_a = [](const std::string& path) { return path == "/usr/sbin/a"; };
-  CHECK(contents_of(package, is_a).value() == Contents{{"/usr/sbin/a", "one\n"}});
+      "ln p/usr/sbin/a p/usr/sbin/b && mkfifo p/fifo && echo two >'p/etc/a name -> with more'");
+  Archive archive = Archive::open(packages.build("p", "1")).value();
+  CHECK(names_of(archive) == std::vector<std::string>{"/etc/a name -> with more", "/etc/empty", "/fifo", "/usr/sbin/a",
+                                                      "/usr/sbin/b", "/usr/sbin/link"});
+  CHECK(content_of(archive, "/usr/sbin/a") == "one\n");
+  CHECK(content_of(archive, "/usr/sbin/b") == "one\n");
+  CHECK(content_of(archive, "/etc/a name -> with more") == "two\n");
+  CHECK(std::filesystem::read_symlink(archive.find("/usr/sbin/link").value()) == "a");
 }
 
-TEST_CASE("each name of a hard link is a file") {
+TEST_CASE("names that a listing does not tell apart are the right ones all the same") {
   test::Packages packages;
-  packages.run("mkdir -p p/usr && echo one >p/usr/a && ln p/usr/a p/usr/b && ln p/usr/a p/usr/c && echo two >p/usr/d");
-  std::string package = packages.build("p", "1");
-  for (const char* name : {"/usr/a", "/usr/b", "/usr/c"}) {
-    auto wants = [&](const std::string& path) { return path == name; };
-    CHECK(contents_of(package, wants).value() == Contents{{name, "one\n"}});
+  packages.run(
+      "mkdir -p p/usr 'p/a link to b' && echo one >'p/usr/x\\y' && echo two >p/usr/\xc3\xa9 && "
+      "ln -s 'b -> c' 'p/usr/a -> b' && ln 'p/usr/x\\y' 'p/a link to b/c'");
+  Archive archive = Archive::open(packages.build("p", "1")).value();
+  CHECK(names_of(archive) == std::vector<std::string>{"/a link to b/c", "/usr/a -> b", "/usr/x\\y", "/usr/\xc3\xa9"});
+  CHECK(content_of(archive, "/usr/x\\y") == "one\n");
+  CHECK(content_of(archive, "/a link to b/c") == "one\n");
+}
+
+TEST_CASE("what is unpacked goes away again") {
+  test::Packages packages;
+  packages.run("mkdir -p p && echo one >p/x");
+  std::filesystem::path file;
+  {
+    Archive archive = Archive::open(packages.build("p", "1")).value();
+    file = archive.find("/x").value();
+    Archive moved = std::move(archive);
+    CHECK(std::filesystem::exists(file));
   }
-  CHECK(contents_of(package, all).value().size() == 4);
+  CHECK_FALSE(std::filesystem::exists(file.parent_path()));
 }
 
 TEST_CASE("what is no package is an error that names it, and so is one that ends early") {
@@ -60,15 +68,8 @@ TEST_CASE("what is no package is an error that names it, and so is one that ends
   std::string package = packages.build("p", "1");
   packages.run("head -c 50000 p_1.deb >cut.deb; echo text >text.deb");
   for (const char* name : {"cut.deb", "text.deb", "missing.deb"}) {
-    auto contents = contents_of(packages / name, all);
-    REQUIRE_FALSE(contents);
-    CHECK(contents.error().message.starts_with(packages / name + ": "));
+    auto archive = Archive::open(packages / name);
+    REQUIRE_FALSE(archive);
+    CHECK(archive.error().message.starts_with(packages / name + ": "));
   }
-}
-
-TEST_CASE("whoever takes a file can end it") {
-  test::Packages packages;
-  packages.run("mkdir -p p && head -c 3000000 /dev/urandom >p/x && cp p/x p/y");
-  Visitor visitor{all, [](const std::string&, int) -> Result<> { return fail(ErrorKind::Refused, "no more"); }};
-  CHECK(visit(packages.build("p", "1"), visitor).error().kind == ErrorKind::Refused);
 }

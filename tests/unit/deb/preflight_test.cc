@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// By IMA digests, which make evidence of a file that is not sealed: sealing takes a file system with fs-verity.
+// What is installed has evidence by IMA digests, which make some of a file that is not sealed: sealing takes a file
+// system with fs-verity.
 #include "deb/preflight.h"
 
 #include <algorithm>
@@ -10,123 +11,321 @@
 using namespace bpfgate;
 using namespace bpfgate::deb;
 using evidence::Reason;
+using evidence::Role;
 using evidence::Verdict;
 
 namespace {
 
-// HOST/usr/sbin/tool and .../library.so are installed, listed by what they hold now. Packages bring files below HOST,
-// too.
-class Host : public test::Packages {
+constexpr const char* store_of_p = "/usr/lib/bpfgate/sigs.d/p.json";
+
+// Files of HOST/usr/sbin are installed, and some listed by what they hold. Packages bring files below HOST, too.
+class Installed : public test::Packages {
  public:
-  Host() {
-    run("mkdir -p host/usr/sbin && echo tool-1 >host/usr/sbin/tool && echo library-1 >host/usr/sbin/library.so && "
-        "echo other-1 >host/usr/sbin/other");
+  Installed() {
+    run("mkdir -p host/usr/sbin && cd host/usr/sbin && echo tool-1 >tool && echo library-1 >library.so.1.1 && "
+        "ln -s library.so.1.1 library.so.1 && echo other-1 >other");
     trust.ima = true;
-    list("host/usr/sbin/tool", evidence::Role::Loader);
-    list("host/usr/sbin/library.so", evidence::Role::Library);
+    list("host/usr/sbin/tool", Role::Loader);
+    list("host/usr/sbin/library.so.1.1", Role::Library);
+    for (const char* file : {"", "/tool", "/library.so.1", "/library.so.1.1", "/other", "/gone"})
+      files.push_back(name(file));
+    files.emplace_back(store_of_p);
   }
 
-  void list(const std::string& file, evidence::Role role) {
+  [[nodiscard]] std::string name(const std::string& file) const { return *this / ("host/usr/sbin" + file); }
+
+  void list(const std::string& file, Role role) {
     std::string hex = run("sha256sum " + file).substr(0, 64);
     ima::Digest digest{ima::Algorithm::Sha256, from_hex(hex).value()};
     trust.digests.push_back({digest, role, {}});
   }
 
-  // In package `name` the file host/usr/sbin/FILE holds `content`.
-  void put(const std::string& name, const std::string& file, const std::string& content) const {
-    std::string directory = name + path().string() + "/host/usr/sbin";
-    run("mkdir -p " + directory + " && echo " + content + " >" + directory + "/" + file);
+  // Content that is known as a role's.
+  void list_content(const std::string& content, Role role) {
+    run("echo " + content + " >new");
+    list("new", role);
+  }
+
+  // In package `package` there is host/usr/sbin/FILE.
+  void put(const std::string& package, const std::string& file, const std::string& content) const {
+    run("mkdir -p " + package + name("") + " && echo " + content + " >" + package + name("/" + file));
+  }
+  void link(const std::string& package, const std::string& file, const std::string& target) const {
+    run("mkdir -p " + package + name("") + " && ln -s " + target + " " + package + name("/" + file));
+  }
+
+  // A signature of what package `package` has at FILE, by the signer's key.
+  [[nodiscard]] store::Entry sign(const std::string& package, const std::string& file,
+                                  const std::string& signer) const {
+    std::string path = package + name("/" + file);
+    std::string digest = run("fsverity digest --compact " + path).substr(0, 64);
+    run("fsverity sign --key=" + signer + ".key --cert=" + signer + ".pem " + path + " sig");
+    std::string hex = run("od -An -v -tx1 sig | tr -d ' \\n'");
+    return {name("/" + file), fsverity::digest_from_string("sha256:" + digest).value(), from_hex(hex).value()};
+  }
+
+  void bring(const std::string& package, const std::string& file, const std::vector<store::Entry>& entries) const {
+    run("mkdir -p $(dirname " + package + file + ")");
+    write((package + file).c_str(), store::to_text({"p", entries}));
+  }
+
+  [[nodiscard]] Change change(const std::string& package, const std::string& version) const {
+    return {package, version, build(package, version), package == "p" ? "p" : ""};
+  }
+
+  [[nodiscard]] Host host() const {
+    return {[this](const std::string& package) -> Result<std::vector<std::string>> {
+              return package == "p" ? files : std::vector<std::string>{};
+            },
+            [this]() -> Result<std::vector<Diversion>> { return diversions; },
+            [this]() -> Result<std::map<std::string, store::Store>> { return stores; }};
   }
 
   [[nodiscard]] std::vector<Loss> losses(const std::vector<Change>& changes) const {
-    auto installed = [this](const std::string& package) -> Result<std::vector<std::string>> {
-      if (package != "p") return std::vector<std::string>{};
-      std::vector<std::string> files;
-      for (const char* file : {"host/usr/sbin", "host/usr/sbin/tool", "host/usr/sbin/library.so", "host/usr/sbin/other",
-                               "host/usr/sbin/gone"})
-        files.push_back(*this / file);
-      return files;
-    };
-    return losses_by(changes, trust, installed).value();
+    return losses_by(changes, trust, host()).value();
+  }
+
+  void trust_signer(const std::string& signer, Role role = Role::Loader) {
+    make_signer(signer);
+    certificates.push_back(
+        std::make_unique<crypto::Certificate>(crypto::Certificate::load(*this / (signer + ".pem")).value()));
+    trust.signers.push_back({signer, role, certificates.back().get(), {}});
   }
 
   evidence::Trust trust;
+  std::vector<std::string> files;
+  std::vector<Diversion> diversions;
+  std::map<std::string, store::Store> stores;
+  std::vector<std::unique_ptr<crypto::Certificate>> certificates;
 };
 
 }  // namespace
 
 TEST_CASE("a loader that would be replaced by a file without evidence is a loss") {
-  Host host;
+  Installed host;
   host.put("p", "tool", "tool-2");
   host.put("p", "other", "other-2");
-  auto losses = host.losses({{"p", "2", host.build("p", "2")}});
+  auto losses = host.losses({host.change("p", "2")});
   REQUIRE(losses.size() == 1);
   CHECK(losses[0].package == "p");
   CHECK(losses[0].version == "2");
-  CHECK(losses[0].path == host / "host/usr/sbin/tool");
+  CHECK(losses[0].path == host.name("/tool"));
   CHECK(losses[0].now == Verdict::Loader);
+  CHECK(losses[0].then == Verdict::NoEvidence);
+  CHECK(losses[0].because == Reason::NoSignature);
 }
 
 TEST_CASE("one that has evidence again is none, nor is one that stays as it is, nor one that goes") {
-  Host host;
+  Installed host;
   host.put("p", "tool", "tool-2");
-  host.put("p", "library.so", "library-1");
-  host.run("echo tool-2 >new");
-  host.list("new", evidence::Role::Loader);
-  CHECK(host.losses({{"p", "2", host.build("p", "2")}}).empty());
+  host.put("p", "library.so.1.1", "library-1");
+  host.link("p", "library.so.1", "library.so.1.1");
+  host.list_content("tool-2", Role::Loader);
+  CHECK(host.losses({host.change("p", "2")}).empty());
   host.run("rm -r p");
-  CHECK(host.losses({{"p", "3", host.build("p", "3")}}).empty());
+  CHECK(host.losses({host.change("p", "3")}).empty());
+  CHECK(host.losses({{"p", "", "", "p"}}).empty());
 }
 
 TEST_CASE("what was a loader and would be a library is a loss, and the other way round none") {
-  Host host;
-  host.run("echo tool-2 >new");
-  host.list("new", evidence::Role::Library);
+  Installed host;
+  host.list_content("tool-2", Role::Library);
   host.put("p", "tool", "tool-2");
-  auto losses = host.losses({{"p", "2", host.build("p", "2")}});
+  auto losses = host.losses({host.change("p", "2")});
   REQUIRE(losses.size() == 1);
   CHECK(losses[0].now == Verdict::Loader);
-  host.run("rm -r p; echo library-2 >new");
-  host.list("new", evidence::Role::Loader);
-  host.put("p", "library.so", "library-2");
-  CHECK(host.losses({{"p", "3", host.build("p", "3")}}).empty());
+  CHECK(losses[0].then == Verdict::Library);
+  host.run("rm -r p");
+  host.list_content("library-2", Role::Loader);
+  host.put("p", "library.so.1.1", "library-2");
+  CHECK(host.losses({host.change("p", "3")}).empty());
 }
 
-TEST_CASE("a library's loss counts, and that a file has gone to another package") {
-  Host host;
-  host.put("q", "library.so", "library-2");
-  auto losses = host.losses({{"p", "2", host.build("p", "2")}, {"q", "1", host.build("q", "1")}});
+TEST_CASE("a library behind a link is followed to its new version") {
+  Installed host;
+  host.put("p", "library.so.1.2", "library-2");
+  host.link("p", "library.so.1", "library.so.1.2");
+  auto losses = host.losses({host.change("p", "2")});
+  REQUIRE(losses.size() == 1);
+  CHECK(losses[0].path == host.name("/library.so.1"));
+  CHECK(losses[0].now == Verdict::Library);
+  host.list_content("library-2", Role::Library);
+  CHECK(host.losses({host.change("p", "2")}).empty());
+}
+
+TEST_CASE("a loader that becomes a link is judged by where it leads") {
+  Installed host;
+  host.link("p", "tool", "tool-2.bin");
+  host.put("q", "tool-2.bin", "tool-2");
+  auto losses = host.losses({host.change("p", "2"), host.change("q", "1")});
+  REQUIRE(losses.size() == 1);
+  CHECK(losses[0].path == host.name("/tool"));
+  CHECK(losses[0].package == "q");
+  // To something that is on the host already.
+  host.run("rm -r p");
+  host.run("mv host/usr/sbin/other host/usr/sbin/elsewhere");
+  host.link("p", "tool", host.name("/elsewhere"));
+  losses = host.losses({host.change("p", "3")});
+  REQUIRE(losses.size() == 1);
+  CHECK(losses[0].package == "p");
+  host.list("host/usr/sbin/elsewhere", Role::Loader);
+  CHECK(host.losses({host.change("p", "3")}).empty());
+  // To nothing, and to itself: as if it went.
+  host.run("rm -r p");
+  host.link("p", "tool", "tool");
+  host.link("p", "library.so.1", "nowhere");
+  CHECK(host.losses({host.change("p", "4")}).empty());
+}
+
+TEST_CASE("two names of one file are one loss, by the file's own") {
+  Installed host;
+  host.put("p", "library.so.1.1", "library-2");
+  host.link("p", "library.so.1", "library.so.1.1");
+  auto losses = host.losses({host.change("p", "2")});
+  REQUIRE(losses.size() == 1);
+  CHECK(losses[0].path == host.name("/library.so.1.1"));
+}
+
+TEST_CASE("that a file has gone to another package counts") {
+  Installed host;
+  host.put("q", "library.so.1.1", "library-2");
+  auto losses = host.losses({host.change("p", "2"), host.change("q", "1")});
   REQUIRE(losses.size() == 1);
   CHECK(losses[0].package == "q");
   CHECK(losses[0].now == Verdict::Library);
 }
 
+TEST_CASE("signatures that come along count, for the file that they are put on") {
+  Installed host;
+  host.trust_signer("k");
+  host.put("p", "tool", "tool-2");
+  store::Entry entry = host.sign("p", "tool", "k");
+  host.bring("p", store_of_p, {entry});
+  CHECK(host.losses({host.change("p", "2")}).empty());
+  // Of another package's as well, and from whichever directory of stores.
+  host.run("rm p" + std::string(store_of_p));
+  host.bring("q", "/var/lib/bpfgate/sigs.d/q.json", {entry});
+  CHECK(host.losses({host.change("p", "2"), host.change("q", "1")}).empty());
+  CHECK(host.losses({host.change("p", "2")}).size() == 1);
+  // What is no store to find_stores() is none.
+  for (const char* name :
+       {"/usr/lib/bpfgate/sigs.d/.p.json", "/usr/lib/bpfgate/sigs.d/more/p.json", "/usr/lib/bpfgate/p.json"}) {
+    host.run("rm -rf p/usr/lib");
+    host.bring("p", name, {entry});
+    CHECK(host.losses({host.change("p", "2")}).size() == 1);
+  }
+  // The same content elsewhere is another file.
+  host.run("rm -rf p/usr/lib");
+  entry.path = host.name("/other");
+  host.bring("p", store_of_p, {entry});
+  CHECK(host.losses({host.change("p", "2")}).size() == 1);
+}
+
+TEST_CASE("stores of the host count unless they go with the packages that are replaced") {
+  Installed host;
+  host.trust_signer("k");
+  host.put("p", "tool", "tool-2");
+  store::Entry entry = host.sign("p", "tool", "k");
+  host.stores["/var/lib/bpfgate/sigs.d/fetched.json"] = {"fetched", {entry}};
+  CHECK(host.losses({host.change("p", "2")}).empty());
+  host.stores.clear();
+  host.run("mkdir -p p/usr/share && touch p/usr/share/x");
+  host.files.emplace_back("/usr/share/dpkg/cputable");  // is there, and goes; as a store of this name would
+  host.stores["/usr/share/dpkg/cputable"] = {"p", {entry}};
+  CHECK(host.losses({host.change("p", "2")}).size() == 1);
+  host.bring("p", "/usr/lib/bpfgate/sigs.d/q.json", {});
+  host.stores.clear();
+  host.stores["/usr/lib/bpfgate/sigs.d/q.json"] = {"q", {entry}};
+  CHECK(host.losses({host.change("p", "2")}).size() == 1);
+}
+
+TEST_CASE("it is said why, of the signature rather than of its absence") {
+  Installed host;
+  host.trust_signer("k");
+  host.make_signer("stranger");
+  host.put("p", "tool", "tool-2");
+  auto because = [&](const store::Entry& entry) {
+    host.bring("p", store_of_p, {entry});
+    auto losses = host.losses({host.change("p", "2")});
+    REQUIRE(losses.size() == 1);
+    return losses[0].because;
+  };
+  store::Entry entry = host.sign("p", "tool", "stranger");
+  CHECK(because(entry) == Reason::SignatureUntrusted);
+  host.put("q", "tool", "tool-3");
+  entry.signature = host.sign("q", "tool", "k").signature;
+  CHECK(because(entry) == Reason::SignatureMismatch);
+  entry.signature.clear();
+  CHECK(because(entry) == Reason::NoSignature);
+  host.trust.revoked.emplace_back(entry.digest);
+  CHECK(because(host.sign("p", "tool", "k")) == Reason::Revoked);
+}
+
+TEST_CASE("of several signatures the one that counts is asked") {
+  Installed host;
+  host.trust_signer("k");
+  host.make_signer("stranger");
+  host.put("p", "tool", "tool-2");
+  host.bring("p", store_of_p, {host.sign("p", "tool", "stranger")});
+  host.stores["/var/lib/bpfgate/sigs.d/fetched.json"] = {"fetched", {host.sign("p", "tool", "k")}};
+  CHECK(host.losses({host.change("p", "2")}).empty());
+}
+
+TEST_CASE("a diverted file is another one") {
+  Installed host;
+  host.put("p", "tool", "tool-2");
+  host.diversions.push_back({host.name("/tool"), host.name("/tool.distrib"), "mine"});
+  // p's own file is at the other name, and what is at this one stays.
+  CHECK(host.losses({host.change("p", "2")}).empty());
+  host.run("cp host/usr/sbin/tool host/usr/sbin/tool.distrib");
+  auto losses = host.losses({host.change("p", "2")});
+  REQUIRE(losses.size() == 1);
+  CHECK(losses[0].path == host.name("/tool.distrib"));
+  host.diversions[0].by = "p";
+  losses = host.losses({host.change("p", "2")});
+  REQUIRE(losses.size() == 1);
+  CHECK(losses[0].path == host.name("/tool"));
+}
+
 TEST_CASE("where nothing has evidence, no package is looked at") {
-  Host host;
+  Installed host;
   host.trust.digests.clear();
-  CHECK(host.losses({{"p", "2", host / "missing.deb"}}).empty());
+  CHECK(host.losses({{"p", "2", host / "missing.deb", "p"}}).empty());
   host.trust.ima = false;
-  CHECK(host.losses({{"p", "2", host / "missing.deb"}}).empty());
+  CHECK(host.losses({{"p", "2", host / "missing.deb", "p"}}).empty());
 }
 
 TEST_CASE("a package that cannot be read is an error where it matters") {
-  Host host;
-  auto none = [&](const std::string&) -> Result<std::vector<std::string>> {
-    return std::vector<std::string>{host / "host/usr/sbin/tool"};
-  };
-  auto losses = losses_by({{"p", "2", host / "missing.deb"}}, host.trust, none);
+  Installed host;
+  auto losses = losses_by({{"p", "2", host / "missing.deb", "p"}}, host.trust, host.host());
   REQUIRE_FALSE(losses);
   CHECK(losses.error().message.find("missing.deb") != std::string::npos);
 }
 
 TEST_CASE("what dpkg knows of packages") {
-  CHECK(files_by_dpkg()("no-such-package-of-anybody").value().empty());
-  auto files = files_by_dpkg()("dpkg").value();
+  Host host = this_host();
+  CHECK_FALSE(host.files("no-such-package-of-anybody"));
+  auto files = host.files("dpkg").value();
   CHECK(std::ranges::find(files, "/usr/bin/dpkg") != files.end());
+  CHECK(host.diversions());
+  CHECK(host.stores());
   test::Packages packages;
-  packages.run("mkdir p");
-  CHECK(change_of(packages.build("p", "1.2-3")).value() == Change{"p", "1.2-3", packages / "p_1.2-3.deb"});
+  packages.run("mkdir p bash tzdata");
+  CHECK(change_of(packages.build("p", "1.2-3")).value() == Change{"p", "1.2-3", packages / "p_1.2-3.deb", ""});
   packages.build("p", "2", "amd64");
   CHECK(change_of(packages / "p_2.deb").value().package == "p:amd64");
+  CHECK(change_of(packages.build("bash", "99")).value().installed == "bash");
+  CHECK(change_of(packages.build("bash", "99", "riscv64")).value().installed.empty());
   CHECK_FALSE(change_of(packages / "missing.deb"));
+}
+
+TEST_CASE("diversions as dpkg-divert lists them") {
+  CHECK(parse_diversions("diversion of /usr/bin/a to /usr/bin/a.real by q\n"
+                         "local diversion of /usr/bin/b to /usr/bin/b.by to c\n"
+                         "something else\n") ==
+        std::vector<Diversion>{{"/usr/bin/a", "/usr/bin/a.real", "q"}, {"/usr/bin/b", "/usr/bin/b.by to c", ""}});
+  std::vector<Diversion> diversions = {{"/usr/bin/a", "/usr/bin/a.real", "q"}};
+  CHECK(installed_at("/usr/bin/a", "p:amd64", diversions) == "/usr/bin/a.real");
+  CHECK(installed_at("/usr/bin/a", "q:amd64", diversions) == "/usr/bin/a");
+  CHECK(installed_at("/usr/bin/c", "p", diversions) == "/usr/bin/c");
 }

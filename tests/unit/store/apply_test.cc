@@ -2,8 +2,11 @@
 // Without seals, which need a file system with fs-verity; those are for real kernels.
 #include "store/apply.h"
 
+#include <fcntl.h>
+
 #include <catch2/catch_test_macros.hpp>
 
+#include "base/io.h"
 #include "peers.h"
 
 using namespace bpfgate;
@@ -19,18 +22,19 @@ class Host : public Bench {
     run("mkdir -p root/usr/sbin root/etc; seq 100 >root/usr/sbin/a; seq 200 >root/usr/sbin/b");
     make_signer("k");
     make_signer("other");
-    application.root = path() / "root";
+    root = open_file(path() / "root", O_PATH | O_DIRECTORY).value();
+    application.root = root.get();
     application.seal = false;
   }
 
-  [[nodiscard]] Entry entry(const std::string& path) const {
+  [[nodiscard]] Entry entry(const std::string& path, const std::string& signer = "k") const {
     std::string digest = run("fsverity digest --compact root" + path);
-    run("fsverity sign --key=k.key --cert=k.pem root" + path + " sig");
+    run("fsverity sign --key=" + signer + ".key --cert=" + signer + ".pem root" + path + " sig");
     std::string hex = run("od -An -v -tx1 sig | tr -d ' \\n'");
     return {path, fsverity::digest_from_string("sha256:" + digest.substr(0, 64)).value(), from_hex(hex).value()};
   }
 
-  Outcome apply_one(const Entry& entry) const { return apply({"p", {entry}}, application).at(0).outcome.value(); }
+  Outcome apply_one(const Entry& entry) const { return store::apply({entry}, application).at(0).outcome.value(); }
 
   [[nodiscard]] bool is_signed(const std::string& path) const {
     return test::run_shell("getfattr --only-values -n user.bpf_prog_sig '" + *this / ("root" + path) + "' | cmp - '" +
@@ -38,6 +42,7 @@ class Host : public Bench {
                .status == 0;
   }
 
+  UniqueFd root;
   Application application;
 };
 
@@ -58,7 +63,7 @@ TEST_CASE("of several versions the one that is there counts") {
   host.run("seq 300 >root/usr/sbin/a");
   CHECK(host.apply_one(old) == Outcome::OtherContent);
   Entry current = host.entry("/usr/sbin/a");
-  auto applied = apply({"p", {old, current}}, host.application);
+  auto applied = store::apply({old, current}, host.application);
   REQUIRE(applied.size() == 1);
   CHECK(applied[0].outcome.value() == Outcome::Applied);
   CHECK(host.is_signed("/usr/sbin/a"));
@@ -82,7 +87,7 @@ TEST_CASE("only signatures by the certificate that is named are put on files") {
   Entry entry = host.entry("/usr/sbin/a");
   auto other = crypto::Certificate::load(host / "other.pem").value();
   host.application.certificate = &other;
-  auto applied = apply({"p", {entry}}, host.application);
+  auto applied = store::apply({entry}, host.application);
   CHECK(applied.at(0).outcome.error().kind == ErrorKind::Refused);
   CHECK_FALSE(host.is_signed("/usr/sbin/a"));
   auto own = crypto::Certificate::load(host / "k.pem").value();
@@ -114,11 +119,84 @@ TEST_CASE("what is no regular file is an error of its own, and the rest is appli
   host.run("mkfifo root/usr/sbin/fifo");
   Entry fifo = good;
   fifo.path = "/usr/sbin/fifo";
-  auto applied = apply({"p", {good, bad, fifo}}, host.application);
+  auto applied = store::apply({good, bad, fifo}, host.application);
   REQUIRE(applied.size() == 3);
   CHECK(applied[0].outcome.error().message == "/usr/sbin: not a regular file");
   CHECK(applied[1].outcome.value() == Outcome::Applied);
   CHECK(applied[2].outcome.error().message == "/usr/sbin/fifo: not a regular file");
-  host.application.root = host.path() / "nowhere";
-  for (const Applied& one : apply({"p", {good, bad}}, host.application)) CHECK_FALSE(one.outcome);
+}
+
+namespace {
+
+// A policy that trusts the signer.
+struct Policy {
+  Policy(const Host& host, const std::string& signer, evidence::Role role = evidence::Role::Loader)
+      : certificate(crypto::Certificate::load(host / (signer + ".pem")).value()) {
+    trust.signers.push_back({signer, role, &certificate, {}});
+  }
+  crypto::Certificate certificate;
+  evidence::Trust trust;
+};
+
+}  // namespace
+
+TEST_CASE("a signature that is there stays when a store comes with another") {
+  Host host;
+  Entry theirs = host.entry("/usr/sbin/a", "other"), ours = host.entry("/usr/sbin/a");
+  CHECK(host.apply_one(ours) == Outcome::Applied);
+  for (const auto& entries : {std::vector{theirs, ours}, std::vector{ours, theirs}}) {
+    CHECK(store::apply(entries, host.application).at(0).outcome.value() == Outcome::AlreadyThere);
+    CHECK(host.is_signed("/usr/sbin/a"));
+  }
+  // Alone, without a policy that would know better, it is the one of this content.
+  CHECK(host.apply_one(theirs) == Outcome::Applied);
+  CHECK_FALSE(host.is_signed("/usr/sbin/a"));
+}
+
+TEST_CASE("of several signatures the policy's counts, whoever came first") {
+  Host host;
+  Entry theirs = host.entry("/usr/sbin/a", "other"), ours = host.entry("/usr/sbin/a");
+  Policy policy(host, "k");
+  CHECK(host.apply_one(theirs) == Outcome::Applied);
+  host.application.trust = &policy.trust;
+  CHECK(store::apply({theirs, ours}, host.application).at(0).outcome.value() == Outcome::Applied);
+  CHECK(host.is_signed("/usr/sbin/a"));
+  // And stays, even where nobody brings it any more.
+  CHECK(host.apply_one(theirs) == Outcome::AlreadyThere);
+  CHECK(host.is_signed("/usr/sbin/a"));
+  // As a loader it is worth more than as a library.
+  Policy roles(host, "k", evidence::Role::Library);
+  roles.trust.signers.push_back({"other", evidence::Role::Loader, &policy.certificate, {}});
+  auto other = crypto::Certificate::load(host / "other.pem").value();
+  roles.trust.signers.back().certificate = &other;
+  host.application.trust = &roles.trust;
+  CHECK(store::apply({ours, theirs}, host.application).at(0).outcome.value() == Outcome::Applied);
+  CHECK_FALSE(host.is_signed("/usr/sbin/a"));
+}
+
+TEST_CASE("what nobody has signed is not said to be signed because something is there") {
+  Host host;
+  Entry entry = host.entry("/usr/sbin/a"), unsigned_entry = entry;
+  unsigned_entry.signature.clear();
+  host.run("setfattr -n user.bpf_prog_sig -v 0x3000 root/usr/sbin/a");
+  CHECK(host.apply_one(unsigned_entry) == Outcome::NoSignature);
+  CHECK(host.apply_one(entry) == Outcome::Applied);
+  CHECK(host.apply_one(unsigned_entry) == Outcome::NoSignature);
+  Policy policy(host, "k");
+  host.application.trust = &policy.trust;
+  CHECK(host.apply_one(unsigned_entry) == Outcome::AlreadyThere);
+  host.run("cp root/usr/sbin/b root/usr/sbin/a");
+  CHECK(host.apply_one(unsigned_entry) == Outcome::OtherContent);
+}
+
+TEST_CASE("a package gets what all stores say of its files, and of no others") {
+  Host host;
+  Entry a = host.entry("/usr/sbin/a"), b = host.entry("/usr/sbin/b"), unsigned_a = a;
+  unsigned_a.signature.clear();
+  std::vector<Store> stores = {{"companion", {a, b}}, {"package", {unsigned_a}}};
+  auto entries = entries_for(stores, [](const Store& store) { return store.package == "package"; });
+  CHECK(entries == std::vector<Entry>{a, unsigned_a});
+  CHECK(store::apply(entries, host.application).at(0).outcome.value() == Outcome::Applied);
+  CHECK(entries_for(stores, [](const Store&) { return true; }).size() == 3);
+  CHECK(entries_for(stores, [](const Store&) { return false; }).empty());
 }

@@ -8,5 +8,6 @@ use Debian::Debhelper::Dh_Lib;
 # restarts it. What is in the files is known once they are stripped.
 insert_before('dh_installinit', 'dh_bpfgate');
 insert_before('dh_installdeb', 'dh_bpfgate_store');
+insert_after('dh_bpfgate_store', 'dh_bpfgate_template');
 
 1;

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "stores.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <filesystem>
 
+#include "base/io.h"
 #include "store/apply.h"
 
 namespace bpfgate::rpm_plugin {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_store(const std::string& name) {
-  const fs::path path(name);
-  return path.extension() == ".json" && std::ranges::any_of(store::directories, [&](const char* directory) {
-           return path.parent_path() == directory;
-         });
-}
 
 // Empty: as it should be.
 std::string trouble_of(const store::Applied& applied) {
@@ -42,17 +38,19 @@ std::string line(const Error& error) {
 
 std::string line(const std::string& file, const Error& error) { return printable(file) + ": " + line(error); }
 
+Result<UniqueFd> Stores::open_root() const { return open_file(root_.empty() ? "/" : root_, O_PATH | O_DIRECTORY); }
+
 void Stores::begin(std::map<std::string, bool> names) {
   // One that goes must not be remembered.
-  if (std::ranges::any_of(names, [](const auto& name) { return is_store(name.first); })) is_loaded_ = false;
+  if (std::ranges::any_of(names, [](const auto& name) { return store::is_store(name.first); })) is_loaded_ = false;
   names_ = std::move(names);
   troubles_.clear();
 }
 
-void Stores::load_store(const std::string& name) {
+void Stores::load_store(int root, const std::string& name) {
   for (auto& [path, listed] : listed_) std::erase_if(listed, [&](const Listed& one) { return one.store == name; });
   troubles_.erase(name);
-  auto loaded = store::load(root_ + name);
+  auto loaded = store::load_below(root, name);
   if (!loaded) {
     troubles_[name] = line(loaded.error());
     return;
@@ -66,25 +64,26 @@ void Stores::load_store(const std::string& name) {
 void Stores::load() {
   if (std::exchange(is_loaded_, true)) return;
   listed_.clear();
-  auto files = store::find_stores(root_.empty() ? "/" : root_);
-  if (!files) {
-    troubles_[""] = line(files.error());
-    return;
-  }
-  for (const fs::path& file : *files) load_store(file.native().substr(root_.size()));
+  auto load_all = [&]() -> Result<> {
+    TRY_ASSIGN(const UniqueFd root, open_root());
+    TRY_ASSIGN(const std::vector<fs::path> files, store::find_stores(root.get()));
+    for (const fs::path& file : files) load_store(root.get(), file);
+    return {};
+  };
+  if (auto done = load_all(); !done) troubles_[""] = line(done.error());
 }
 
 // A signature that does not count is as if it were not listed.
-void Stores::apply_to(const std::string& name, const Check& check) {
+void Stores::apply_to(int root, const std::string& name, const Check& check) {
   auto own = names_.find(name);
   auto found = listed_.find(name);
   if (found == listed_.end() || found->second.empty() || (own != names_.end() && own->second)) return;
-  store::Store chosen;
+  std::vector<store::Entry> chosen;
   for (const Listed& listed : found->second)
     if (listed.entry.signature.empty() || check(listed.entry.signature, listed.entry.digest))
-      chosen.entries.push_back(listed.entry);
+      chosen.push_back(listed.entry);
   store::Application application;
-  if (!root_.empty()) application.root = root_;
+  application.root = root;
   std::vector<store::Applied> applied = store::apply(chosen, application);
   if (applied.empty()) applied.push_back({name, store::Outcome::OtherContent});
   troubles_.erase(name);
@@ -95,13 +94,18 @@ void Stores::apply_to(const std::string& name, const Check& check) {
 
 void Stores::commit(const std::string& path, const Check& check) {
   load();
+  auto root = open_root();
+  if (!root) {
+    troubles_[""] = line(root.error());
+    return;
+  }
   const std::string name = path.substr(root_.size());
-  if (!is_store(name)) return apply_to(name, check);
-  load_store(name);
+  if (!store::is_store(name)) return apply_to(root->get(), name, check);
+  load_store(root->get(), name);
   std::vector<std::string> paths;
   for (const auto& [listed_path, listed] : listed_)
     if (std::ranges::any_of(listed, [&](const Listed& one) { return one.store == name; })) paths.push_back(listed_path);
-  for (const std::string& listed_path : paths) apply_to(listed_path, check);
+  for (const std::string& listed_path : paths) apply_to(root->get(), listed_path, check);
 }
 
 std::vector<std::string> Stores::finish() {

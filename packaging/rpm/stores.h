@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "store/store.h"
 
 namespace bpfgate::rpm_plugin {
@@ -46,9 +47,10 @@ class Stores {
     std::string store;  // its name
     store::Entry entry;
   };
+  [[nodiscard]] Result<UniqueFd> open_root() const;
   void load();
-  void load_store(const std::string& name);
-  void apply_to(const std::string& name, const Check& check);
+  void load_store(int root, const std::string& name);
+  void apply_to(int root, const std::string& name, const Check& check);
 
   std::string root_;
   std::map<std::string, bool> names_;

@@ -26,8 +26,8 @@ struct Guarded {
 Result<> append_map(int map, uint32_t reach, std::vector<Guarded>& objects);
 Result<> append_program(int program, std::vector<Guarded>& objects);
 Result<> append_link(int link, std::vector<Guarded>& objects);
-// The directory, everything in it, the file system, the host's mount namespace, and the directories that mounts on the way stand on; of
-// `new_root` what would be of /, unless it is empty.
+// The directory, everything in it, the file system, the host's mount namespace, and the directories that mounts on the
+// way stand on; of `new_root` what would be of /, unless it is empty.
 Result<> append_pins(const std::filesystem::path& pin_directory, const std::filesystem::path& new_root,
                      std::vector<Guarded>& objects);
 

@@ -21,6 +21,8 @@ has bpfgate 'etc/apt/apt.conf.d/50bpfgate'
 has bpfgate 'usr/libexec/bpfgate/apt-preflight'
 [ -n "$(find bpfgate -path '*/systemd/system/bpfgate-apply.service')" ] || fail "no unit that applies"
 has bpfgate 'usr/lib/systemd/system-preset/50-bpfgate.preset'
+has bpfgate 'usr/share/initramfs-tools/hooks/bpfgate'
+has bpfgate 'usr/lib/dracut/modules.d/*/module-setup.sh'
 has bpfgate 'usr/share/doc/bpfgate/PACKAGING.md*'
 has bpfgated 'usr/lib/systemd/system-preset/50-bpfgated.preset'
 has rpm-plugin-bpfgate 'usr/lib/rpm/macros.d/macros.transaction_bpfgate'
@@ -29,6 +31,7 @@ has rpm-plugin-bpfgate 'usr/lib/rpm/macros.d/macros.transaction_fsverity_off'
 has dh-bpfgate 'usr/share/perl5/Debian/Debhelper/Sequence/bpfgate.pm'
 grep -qx 'Provides: dh-sequence-bpfgate' dh-bpfgate/DEBIAN/control || fail "dh knows no sequence of this name"
 grep -qx 'interest-await /usr/lib/bpfgate/sigs.d' bpfgate/DEBIAN/triggers || fail "no trigger"
+grep -q 'update-initramfs' bpfgate/DEBIAN/triggers || fail "the initramfs keeps its bpfgate"
 grep -q 'systemd-sysusers.*bpfgate.conf' bpfgated/DEBIAN/postinst || fail "the user of the metrics is not made"
 if grep -q 'deb-systemd-invoke .*start' bpfgate/DEBIAN/postinst; then fail "something is started by being installed"; fi
 

@@ -58,6 +58,9 @@ Result<> mount_missing() {
 }
 
 Result<> check_may_replace(const manifest::Manifest& embedded, const Order& host) {
+  if (host.signature.empty())
+    return fail(ErrorKind::Refused, "the host's is not signed",
+                "Have it signed, with a higher sequence number, or make the initramfs anew.");
   TRY_ASSIGN(std::vector<gate_authority> authorities, authorities_in(embedded));
   gate_policy current = {};
   current.sequence = embedded.sequence;

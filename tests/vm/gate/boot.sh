@@ -16,7 +16,7 @@ use_signed_bpfgate
 signed_copy "$witness" loader
 cp "$witness" unsigned
 host=$work/host
-mkdir -p "$host"
+mkdir -p "$host/sys"
 
 # command_line WORDS: what the kernel was booted with, as far as anybody can read.
 command_line() {

@@ -44,6 +44,13 @@ Result<Bytes> read_bytes(int fd, size_t limit, const std::string& name) {
   }
 }
 
+Result<struct stat> regular_status(int fd, const std::filesystem::path& path) {
+  struct stat status = {};
+  if (::fstat(fd, &status) != 0) return fail_errno(path.string());
+  if (!S_ISREG(status.st_mode)) return fail(ErrorKind::Invalid, path.string() + ": not a regular file");
+  return status;
+}
+
 }  // namespace
 
 Result<UniqueFd> open_file(const std::filesystem::path& path, int flags) {
@@ -60,6 +67,21 @@ Result<UniqueFd> open_in_root(int root, const std::filesystem::path& path, int f
   UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how))));
   if (!fd) return fail_errno(path.string());
   return fd;
+}
+
+// By /proc it is the very file that was looked at; in a chroot there may be none.
+Result<UniqueFd> open_regular_in_root(int root, const std::filesystem::path& path) {
+  constexpr int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+  TRY_ASSIGN(const UniqueFd seen, open_in_root(root, path, O_PATH));
+  TRY_ASSIGN(const struct stat expected, regular_status(seen.get(), path));
+  UniqueFd fd(::open(("/proc/self/fd/" + std::to_string(seen.get())).c_str(), flags | O_CLOEXEC));
+  if (!fd && errno != ENOENT) return fail_errno(path.string());
+  if (!fd) {
+    TRY_ASSIGN(fd, open_in_root(root, path, flags));
+  }
+  TRY_ASSIGN(const struct stat found, regular_status(fd.get(), path));
+  if (found.st_dev == expected.st_dev && found.st_ino == expected.st_ino) return fd;
+  return fail(ErrorKind::Failed, path.string() + ": somebody has replaced it");
 }
 
 Result<Bytes> read_file(const std::filesystem::path& path, size_t limit) {

@@ -22,6 +22,10 @@ Result<UniqueFd> open_file(const std::filesystem::path& path, int flags);
 // out of it, not even while somebody moves things about (openat2(2), RESOLVE_IN_ROOT). Errors as of open_file().
 Result<UniqueFd> open_in_root(int root, const std::filesystem::path& path, int flags);
 
+// A regular file, for reading. Anything else is ErrorKind::Invalid and not opened: a device may do something when it
+// is, and a pipe wait.
+Result<UniqueFd> open_regular_in_root(int root, const std::filesystem::path& path);
+
 // The whole content; more than `limit` bytes is ErrorKind::Invalid. Works on pipes and /proc files too.
 Result<Bytes> read_file(const std::filesystem::path& path, size_t limit);
 Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit);

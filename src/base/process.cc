@@ -10,20 +10,21 @@ extern char** environ;
 
 namespace bpfgate {
 
-Result<Process> Process::start(std::vector<std::string> words, Complaints complaints) {
+Result<Process> Process::start(std::vector<std::string> words, Complaints complaints, int input) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
   Process process;
   process.output_ = UniqueFd(ends[0]);
-  UniqueFd input(ends[1]);
-  TRY(process.spawn(words, input.get(), complaints));
+  UniqueFd output(ends[1]);
+  TRY(process.spawn(words, input, output.get(), complaints));
   return process;
 }
 
-Result<> Process::spawn(std::vector<std::string>& words, int input, Complaints complaints) {
+Result<> Process::spawn(std::vector<std::string>& words, int input, int output, Complaints complaints) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  if (input != STDIN_FILENO) posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
   if (complaints == Complaints::Hidden)
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<char*> arguments;

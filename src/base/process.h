@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -17,8 +18,9 @@ namespace bpfgate {
 class Process {
  public:
   enum class Complaints { Shown, Hidden };  // what it says on standard error
-  // words[0] is looked for on PATH.
-  static Result<Process> start(std::vector<std::string> words, Complaints complaints = Complaints::Shown);
+  // words[0] is looked for on PATH. Its standard input is `input`, or this program's own.
+  static Result<Process> start(std::vector<std::string> words, Complaints complaints = Complaints::Shown,
+                               int input = STDIN_FILENO);
   Process(Process&& other) noexcept : output_(std::move(other.output_)), id_(std::exchange(other.id_, 0)) {}
   Process& operator=(Process&&) = delete;
   ~Process() { (void)wait(); }
@@ -31,7 +33,7 @@ class Process {
 
  private:
   Process() = default;
-  Result<> spawn(std::vector<std::string>& words, int input, Complaints complaints);
+  Result<> spawn(std::vector<std::string>& words, int input, int output, Complaints complaints);
 
   UniqueFd output_;
   pid_t id_ = 0;

@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <iterator>
 
+#include "base/directory.h"
 #include "temporary_directory.h"
 
 using namespace bpfgate;
@@ -53,6 +54,33 @@ TEST_CASE("opening below a root stays there") {
   CHECK(open_in_root(root.get(), "/out", O_RDONLY).error().code == ENOENT);
   CHECK(open_in_root(root.get(), "/../outside", O_RDONLY).error().code == ENOENT);
   CHECK(open_in_root(root.get(), "/missing", O_RDONLY).error().message.starts_with("/missing: "));
+}
+
+TEST_CASE("only a regular file is opened, and what is none is told apart from what is not there") {
+  test::TemporaryDirectory directory;
+  fs::create_directories(directory.path() / "root/sub");
+  (void)directory.file("root/file", "text");
+  fs::create_symlink("file", directory.path() / "root/link");
+  REQUIRE(::mkfifo((directory.path() / "root/pipe").c_str(), 0600) == 0);
+  UniqueFd root = open_file(directory.path() / "root", O_PATH | O_DIRECTORY).value();
+  for (const char* name : {"/file", "/link"}) {
+    UniqueFd fd = open_regular_in_root(root.get(), name).value();
+    CHECK(read_text(fd.get(), 100, name).value() == "text");
+    CHECK((::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC) != 0);
+  }
+  for (const char* name : {"/sub", "/pipe"})
+    CHECK(open_regular_in_root(root.get(), name).error().kind == ErrorKind::Invalid);
+  CHECK(open_regular_in_root(root.get(), "/missing").error().code == ENOENT);
+}
+
+TEST_CASE("the names in a directory come in order, and none that every directory has") {
+  test::TemporaryDirectory directory;
+  for (const char* name : {"b", "a", ".c"}) (void)directory.file(name, "");
+  auto open = [&] { return open_file(directory.path(), O_RDONLY | O_DIRECTORY).value(); };
+  CHECK(names_in(open(), "x").value() == std::vector<std::string>{".c", "a", "b"});
+  auto failed = names_in(open_file(directory.path() / "a", O_RDONLY).value(), "x");
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().message.starts_with("x: "));
 }
 
 TEST_CASE("a file is read whole, up to the limit and not beyond") {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "base/io.h"
 #include "cli/batch.h"
@@ -40,10 +41,13 @@ struct Tally {
 // A store may outlive what it is about, or come before it: among those of all packages that is nobody's fault.
 int status_of(Outcome outcome, const ApplyOptions& options) {
   if (outcome == Outcome::NoSignature) return exit_refused;
-  return outcome == Outcome::OtherContent && !options.all ? exit_refused : exit_good;
+  const bool is_in_vain = outcome == Outcome::OtherContent || outcome == Outcome::Untrusted;
+  return is_in_vain && !options.all ? exit_refused : exit_good;
 }
 
 const char* remedy_for(Outcome outcome) {
+  if (outcome == Outcome::Untrusted)
+    return "get the package from who signs for this host; or trust its signer, and apply again";
   return outcome == Outcome::OtherContent ? "install the package again, or sign the file that is there"
                                           : "have the store signed: bpfgate store sign";
 }
@@ -63,35 +67,41 @@ bool is_wanted(const std::string& package, const ApplyOptions& options) {
 
 // A store that cannot be read keeps no other from being applied.
 Result<std::vector<store::Store>> read_stores(int root, const ApplyOptions& options, Tally& tally) {
-  TRY_ASSIGN(const std::vector<fs::path> files, store::find_stores(root));
+  TRY_ASSIGN(auto loaded, store::load_stores(root));
   std::vector<store::Store> stores;
-  for (const fs::path& file : files) {
-    auto loaded = store::load_below(root, file);
-    if (loaded) {
-      stores.push_back(*std::move(loaded));
+  for (auto& [file, store] : loaded) {
+    if (store) {
+      stores.push_back(*std::move(store));
       continue;
     }
-    int status = report(loaded.error());
+    int status = report(store.error());
     if (is_wanted(file.stem().string(), options)) tally.status = combine_status(tally.status, status);
   }
   return stores;
 }
 
 // Of each path, for whoever looks for what brought its signature.
-using Bringers = std::map<std::string, Json>;
+using Bringers = std::map<std::string, std::vector<std::string>>;
 
 Bringers bringers_in(const std::vector<store::Store>& stores) {
   Bringers bringers;
   for (const store::Store& store : stores)
     for (const store::Entry& entry : store.entries) {
-      Json& names = bringers[entry.path];
+      std::vector<std::string>& names = bringers[entry.path];
       if (names.empty() || names.back() != store.package) names.push_back(store.package);
     }
   return bringers;
 }
 
+// Under whichever of its names.
+std::vector<std::string> packages_of(const Applied& applied, const Bringers& bringers) {
+  std::set<std::string> packages;
+  for (const std::string& name : applied.names) packages.insert(bringers.at(name).begin(), bringers.at(name).end());
+  return {packages.begin(), packages.end()};
+}
+
 void emit(const Applied& applied, const Bringers& bringers, const ApplyOptions& options, Tally& tally) {
-  Json entry = {{"packages", bringers.at(applied.path)}, {"path", applied.path}};
+  Json entry = {{"packages", packages_of(applied, bringers)}, {"path", applied.path}};
   if (!applied.outcome) {
     tally.status = combine_status(tally.status, report(applied.outcome.error()));
     entry["error"] = json_of(applied.outcome.error());
@@ -108,13 +118,14 @@ void emit(const Applied& applied, const Bringers& bringers, const ApplyOptions& 
   if (options.json) tally.entries.push_back(std::move(entry));
 }
 
-// What is wrong with the policy is others' to say: most hosts have none, and signatures are put on files all the same.
-std::optional<gate::OfflineTrust> trust_of_host(const ApplyOptions& options) {
+// Most hosts have no policy, and signatures are put on files all the same. Where there is one that cannot be read, the
+// gate may have it still: what is sealed then in favour of the wrong signature stays so.
+Result<std::optional<gate::OfflineTrust>> trust_of_host(const ApplyOptions& options) {
   auto policy = manifest::load_layers({.root = options.root});
-  if (!policy) return std::nullopt;
-  auto trust = gate::offline_trust(policy->manifest);
-  if (!trust) return std::nullopt;
-  return *std::move(trust);
+  if (!policy && policy.error().kind == ErrorKind::Invalid && policy.error().code == ENOENT) return std::nullopt;
+  if (!policy) return std::unexpected(std::move(policy).error().within("nothing is applied"));
+  TRY_ASSIGN(gate::OfflineTrust trust, gate::offline_trust(policy->manifest));
+  return trust;
 }
 
 Result<int> run(const ApplyOptions& options) {
@@ -129,10 +140,10 @@ Result<int> run(const ApplyOptions& options) {
   Tally tally;
   TRY_ASSIGN(const std::vector<store::Store> stores, read_stores(root.get(), options, tally));
   const Bringers bringers = bringers_in(stores);
-  const std::optional<gate::OfflineTrust> policy = trust_of_host(options);
+  TRY_ASSIGN(const std::optional<gate::OfflineTrust> policy, trust_of_host(options));
   if (policy) application.trust = &policy->trust;
   auto wanted = [&](const store::Store& store) { return is_wanted(store.package, options); };
-  for (const Applied& applied : store::apply(store::entries_for(stores, wanted), application))
+  for (const Applied& applied : store::apply(store::entries_for(root.get(), stores, wanted), application))
     emit(applied, bringers, options, tally);
   if (options.json) print_json_list("apply", "files", std::move(tally.entries));
   TRY(flush_output());

@@ -41,6 +41,7 @@ struct CollectOptions {
   fs::path store;
   fs::path signatures;
   std::string certificate;
+  std::string library_certificate;
 };
 
 struct ListOptions {
@@ -132,8 +133,7 @@ Result<int> run_sign(const StoreSignOptions& options) {
   std::vector<const store::Entry*> done;
   for (store::Entry& entry : store.entries) {
     if (entry.role != role || (!entry.signature.empty() && !options.all)) continue;
-    TRY_ASSIGN(entry.signature, key.signer.sign_detached(evidence::signed_message(entry.digest),
-                                                         evidence::signature_hash(entry.digest)));
+    TRY_ASSIGN(entry.signature, evidence::sign(entry.digest, key.signer));
     done.push_back(&entry);
   }
   if (!done.empty()) TRY(save(options.store, store));
@@ -166,17 +166,36 @@ Result<> check_told_apart(const store::Store& store) {
   return {};
 }
 
+// By role: whoever signs loaders signs no libraries.
+struct Certificates {
+  std::optional<crypto::Certificate> loader;
+  std::optional<crypto::Certificate> library;
+
+  [[nodiscard]] const crypto::Certificate* of(evidence::Role role) const {
+    const std::optional<crypto::Certificate>& own = role == evidence::Role::Library && library ? library : loader;
+    return own ? &*own : nullptr;
+  }
+};
+
+Result<Certificates> load_certificates(const CollectOptions& options) {
+  Certificates certificates;
+  if (!options.certificate.empty()) {
+    TRY_ASSIGN(certificates.loader, crypto::Certificate::load(options.certificate));
+  }
+  if (!options.library_certificate.empty()) {
+    TRY_ASSIGN(certificates.library, crypto::Certificate::load(options.library_certificate));
+  }
+  return certificates;
+}
+
 Result<int> run_collect(const CollectOptions& options) {
   TRY_ASSIGN(store::Store store, store::load(options.store));
   TRY(check_told_apart(store));
-  std::optional<crypto::Certificate> certificate;
-  if (!options.certificate.empty()) {
-    TRY_ASSIGN(certificate, crypto::Certificate::load(options.certificate));
-  }
+  TRY_ASSIGN(const Certificates certificates, load_certificates(options));
   std::vector<const store::Entry*> done;
   for (store::Entry& entry : store.entries) {
     if (!entry.signature.empty()) continue;
-    TRY_ASSIGN(entry.signature, collected_signature(entry, options, certificate ? &*certificate : nullptr));
+    TRY_ASSIGN(entry.signature, collected_signature(entry, options, certificates.of(entry.role)));
     done.push_back(&entry);
   }
   if (!done.empty()) TRY(save(options.store, store));
@@ -260,6 +279,9 @@ void setup_collect(CLI::App& app, int& status) {
       ->check(refuse_empty)
       ->required();
   app.add_option("--cert", options->certificate, "take only valid signatures by this certificate")
+      ->type_name("CERT")
+      ->check(refuse_empty);
+  app.add_option("--library-cert", options->library_certificate, "of libraries those by this one")
       ->type_name("CERT")
       ->check(refuse_empty);
   set_run(app, status, options, run_collect);

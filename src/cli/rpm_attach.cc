@@ -70,12 +70,14 @@ Result<Bytes> take_from(const Entries& entries, const rpm::File& file, const fsv
   if (listed.empty())
     return fail(ErrorKind::Refused, "no signature is of what it holds (" + to_string(digest) + ")",
                 "list the files of this package anew: bpfgate store add");
-  auto is_signed = [](const store::Entry* entry) { return !entry->signature.empty(); };
-  auto found = std::ranges::find_if(listed, is_signed);
-  if (found == listed.end())
-    return fail(ErrorKind::Refused, "is listed, and nobody has signed it yet", "sign the store: bpfgate store sign");
-  TRY(check_signer(**found, certificate));
-  return (*found)->signature;
+  Error last{ErrorKind::Refused, "is listed, and nobody has signed it yet", "sign the store: bpfgate store sign"};
+  for (const store::Entry* entry : listed) {
+    if (entry->signature.empty()) continue;
+    Result<> checked = check_signer(*entry, certificate);
+    if (checked) return entry->signature;
+    last = checked.error();
+  }
+  return Failure(std::move(last));
 }
 
 Result<Source> source_from_stores(const RpmAttachOptions& options, const crypto::Certificate* certificate) {

@@ -2,7 +2,6 @@
 #include "rpm/package.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <map>
 
 #include "base/io.h"
+#include "base/temporary.h"
 #include "crypto/crypto.h"
 #include "rpm/librpm.h"
 #include "rpm/signature_header.h"
@@ -115,7 +115,18 @@ bool is_packed_file(rpmfiles files, int entry) {
   return S_ISREG(librpm().rpmfilesFMode(files, entry)) && (librpm().rpmfilesFFlags(files, entry) & RPMFILE_GHOST) == 0;
 }
 
-File file_at(rpmfiles files, int first, const CarriedSignatures& carried) {
+// One file has one signature, whichever of its names carries it.
+Result<> take_signature(File& file, size_t entry, const CarriedSignatures& carried) {
+  if (entry >= carried.entries.size() || !carried.entries[entry]) return {};
+  if (!file.signature) file.signature = carried.entries[entry];
+  if (file.signature == carried.entries[entry]) return {};
+  return fail(ErrorKind::Invalid,
+              printable(file.names.back()) + " is one file with " + printable(file.names.front()) +
+                  ", and carries another signature",
+              "sign the package anew, with --replace");
+}
+
+Result<File> file_at(rpmfiles files, int first, const CarriedSignatures& carried) {
   File file;
   file.mode = librpm().rpmfilesFMode(files, first);
   file.size = librpm().rpmfilesFSize(files, first);
@@ -124,20 +135,14 @@ File file_at(rpmfiles files, int first, const CarriedSignatures& carried) {
     file.names.emplace_back(name.get());
     file.entries.push_back(entry);
     file.is_configuration |= is_configuration(files, static_cast<int>(entry));
-    if (!file.signature && entry < carried.entries.size()) file.signature = carried.entries[entry];
+    TRY(take_signature(file, entry, carried));
   }
   return file;
 }
 
-// Anonymous, and gone with its descriptor: what is unpacked is nobody else's to change before it is signed.
-Result<UniqueFd> anonymous_file() {
-  UniqueFd fd(::memfd_create("bpfgate-rpm", MFD_CLOEXEC));
-  if (!fd) return fail_errno("memfd_create");
-  return fd;
-}
-
+// Into a file that is nobody else's to change before it is signed.
 Result<UniqueFd> unpack_one(rpmfi archive) {
-  TRY_ASSIGN(UniqueFd fd, anonymous_file());
+  TRY_ASSIGN(UniqueFd fd, make_nameless_file());
   TRY_ASSIGN(Stream stream, stream_of(fd.get()));
   int status = librpm().rpmfiArchiveReadToFile(archive, stream.get(), 0);
   if (status != 0) return damaged("unpack: " + std::string(Text(librpm().rpmfileStrerror(status)).get()));
@@ -198,7 +203,7 @@ Result<> Package::State::read_files(Carried what) {
   algorithm = carried.algorithm;
   for (size_t entry = 0; entry < entry_count; ++entry) {
     if (file_of_entry.contains(entry) || !is_packed_file(list.get(), static_cast<int>(entry))) continue;
-    File file = file_at(list.get(), static_cast<int>(entry), carried);
+    TRY_ASSIGN(File file, file_at(list.get(), static_cast<int>(entry), carried));
     for (size_t name : file.entries) file_of_entry[name] = files.size();
     files.push_back(std::move(file));
   }

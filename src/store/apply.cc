@@ -9,22 +9,14 @@
 #include <set>
 
 #include "base/io.h"
+#include "store/choice.h"
 
 namespace bpfgate::store {
 namespace {
 
-// Entries of one path.
-using Versions = std::vector<const Entry*>;
-
 struct Content {
   Versions entries;  // those that are of what the file holds
   bool is_sealed = false;
-};
-
-// What a file is to have.
-struct Choice {
-  Bytes signature;
-  fsverity::Digest digest;
 };
 
 fsverity::Parameters parameters_of(const fsverity::Digest& digest) {
@@ -48,15 +40,6 @@ Result<Content> content_of(int fd, const Versions& versions) {
   return content;
 }
 
-// What the policy makes of a signature: nothing, a library or a loader. That it lists the digest besides is no merit of
-// the signature's.
-int worth(const Bytes& signature, const fsverity::Digest& digest, const evidence::Trust* trust) {
-  if (trust == nullptr) return 0;
-  evidence::Conclusion conclusion = evidence::conclude(digest, signature, *trust);
-  if (conclusion.reason != evidence::Reason::Signature) return 0;
-  return conclusion.verdict == evidence::Verdict::Loader ? 2 : 1;
-}
-
 bool is_by(const Entry& entry, const crypto::Certificate& certificate) {
   return crypto::check_detached(entry.signature, evidence::signed_message(entry.digest), certificate) ==
          crypto::SignatureCheck::Valid;
@@ -77,61 +60,130 @@ Result<Versions> candidates_of(const Content& content, const crypto::Certificate
   return candidates;
 }
 
-// The signature on the file, where it may stay: whether it is one of the candidates, or of worth by itself, and no
-// other is worth more.
-std::optional<Choice> choice_to_keep(const std::optional<Bytes>& present, const Content& content,
-                                     const Versions& candidates, const evidence::Trust* trust, int best) {
-  if (!present) return std::nullopt;
-  for (const Entry* entry : content.entries) {
-    int own = worth(*present, entry->digest, trust);
-    bool is_candidate = std::ranges::any_of(candidates, [&](const Entry* candidate) {
-      return candidate->signature == *present && candidate->digest == entry->digest;
-    });
-    if ((is_candidate || own > 0) && own >= best) return Choice{*present, entry->digest};
-  }
-  return std::nullopt;
+// A file that is being applied to.
+struct Target {
+  int fd = -1;
+  Content content;
+  Versions candidates;
+  std::optional<Bytes> present;
+};
+
+Result<> seal(int fd, const fsverity::Digest& expected) {
+  TRY_ASSIGN(const fsverity::Sealing sealing, fsverity::seal(fd, parameters_of(expected)));
+  if (sealing.digest == expected) return {};
+  return fail(ErrorKind::Refused, "somebody has changed it while it was sealed", "install its package anew");
 }
 
-// nullopt: there is none.
-std::optional<Choice> choose(const std::optional<Bytes>& present, const Content& content, const Versions& candidates,
-                             const evidence::Trust* trust) {
-  const Entry* best = nullptr;
-  int most = 0;
-  for (const Entry* entry : candidates) {
-    int own = worth(entry->signature, entry->digest, trust);
-    if (best != nullptr && own <= most) continue;
-    best = entry;
-    most = own;
-  }
-  if (auto kept = choice_to_keep(present, content, candidates, trust, most)) return kept;
-  if (best == nullptr) return std::nullopt;
-  return Choice{best->signature, best->digest};
-}
-
-Result<Outcome> apply_to(int fd, const Versions& versions, const Application& application) {
-  TRY_ASSIGN(Content content, content_of(fd, versions));
-  if (content.entries.empty()) return Outcome::OtherContent;
-  TRY_ASSIGN(Versions candidates, candidates_of(content, application.certificate));
-  TRY_ASSIGN(std::optional<Bytes> present, evidence::read_signature(fd));
-  std::optional<Choice> choice = choose(present, content, candidates, application.trust);
-  if (!choice) return Outcome::NoSignature;
-  bool is_written = present == choice->signature, is_sealed = content.is_sealed || !application.seal;
+// An empty signature: none is needed.
+Result<Outcome> put(const Target& target, const Bytes& signature, const fsverity::Digest& digest,
+                    bool is_to_be_sealed) {
+  const bool is_written = signature.empty() || target.present == signature;
+  const bool is_sealed = target.content.is_sealed || !is_to_be_sealed;
   if (is_written && is_sealed) return Outcome::AlreadyThere;
-  if (!is_written) TRY(set_xattr(fd, evidence::signature_xattr, choice->signature));
-  if (!is_sealed) TRY(fsverity::seal(fd, parameters_of(choice->digest)));
+  TRY_ASSIGN(const bool may_be_sealed, is_code(target.fd));
+  if (!may_be_sealed)
+    return fail(ErrorKind::Refused, "is neither executable nor ELF, and nothing that a store is for",
+                "use bpfgate attach and bpfgate seal if it is to be sealed all the same");
+  if (!is_written) TRY(set_xattr(target.fd, evidence::signature_xattr, signature));
+  if (!is_sealed) TRY(seal(target.fd, digest));
   return Outcome::Applied;
 }
 
+// Who knows nothing about signers takes nobody's signature away, nor seals a file that it may be of otherwise.
+Result<Outcome> apply_without_policy(const Target& target, const Application& application) {
+  if (target.candidates.empty()) return Outcome::NoSignature;
+  auto is_present = [&](const Entry* entry) { return target.present == entry->signature; };
+  auto chosen = std::ranges::find_if(target.candidates, is_present);
+  if (chosen == target.candidates.end()) {
+    const bool may_replace = application.certificate != nullptr || application.replaces;
+    if (!may_replace && target.present && crypto::check_well_formed(*target.present)) return Outcome::Kept;
+    chosen = target.candidates.begin();
+  }
+  return put(target, (*chosen)->signature, (*chosen)->digest, application.seal);
+}
+
+// What is there comes first, and so stays where it is worth as much; then what is signed, then what is only listed.
+std::vector<Entry> options_of(const Target& target) {
+  std::vector<Entry> options;
+  for (const Entry* entry : target.content.entries)
+    if (target.present) options.push_back({entry->path, entry->digest, *target.present});
+  for (const Entry* entry : target.candidates) options.push_back(*entry);
+  for (const Entry* entry : target.content.entries)
+    if (entry->signature.empty()) options.push_back(*entry);
+  return options;
+}
+
+// IMA's signature is in the place where the other goes, and that is worth nothing on a file that is not sealed.
+Result<bool> stays_as_it_is(const Target& target, const evidence::Conclusion& now, const evidence::Conclusion& then,
+                            bool is_to_be_sealed) {
+  if (is_loss(now, then)) return true;
+  if (now.reason != evidence::Reason::ImaSignature) return false;
+  if (!is_gain(now, then) || !is_to_be_sealed) return true;
+  TRY_ASSIGN(const bool can_be_sealed, fsverity::is_supported(target.fd));
+  return !can_be_sealed;
+}
+
+Result<Outcome> apply_by_policy(const Target& target, const Application& application) {
+  const std::vector<Entry> options = options_of(target);
+  Versions pointers;
+  for (const Entry& option : options) pointers.push_back(&option);
+  const std::optional<Choice> choice = choose(pointers, *application.trust);
+  TRY_ASSIGN(const evidence::Conclusion now, evidence::conclude(target.fd, *application.trust));
+  if (choice) {
+    TRY_ASSIGN(const bool stays, stays_as_it_is(target, now, choice->conclusion, application.seal));
+    if (stays) return Outcome::Kept;
+  }
+  if (choice && choice->conclusion.verdict != evidence::Verdict::NoEvidence)
+    return put(target, choice->signature, choice->digest, application.seal);
+  return target.candidates.empty() ? Outcome::NoSignature : Outcome::Untrusted;
+}
+
+Result<Outcome> apply_to(int fd, const Versions& versions, const Application& application) {
+  Target target{fd, {}, {}, {}};
+  TRY_ASSIGN(target.content, content_of(fd, versions));
+  if (target.content.entries.empty()) return Outcome::OtherContent;
+  TRY_ASSIGN(target.candidates, candidates_of(target.content, application.certificate));
+  TRY_ASSIGN(target.present, evidence::read_signature(fd));
+  return application.trust != nullptr ? apply_by_policy(target, application)
+                                      : apply_without_policy(target, application);
+}
+
 Result<Outcome> apply_below(const std::string& path, const Versions& versions, const Application& application) {
-  auto fd = open_in_root(application.root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  auto fd = open_regular_in_root(application.root, path);
   if (!fd && (fd.error().code == ENOENT || fd.error().code == ENOTDIR)) return Outcome::Absent;
   if (!fd) return Failure(std::move(fd).error());
-  struct stat status = {};
-  if (::fstat(fd->get(), &status) != 0) return fail_errno(path);
-  if (!S_ISREG(status.st_mode)) return fail(ErrorKind::Failed, path + ": not a regular file");
   Result<Outcome> outcome = apply_to(fd->get(), versions, application);
   if (!outcome) return Failure(std::move(outcome).error().within(path));
   return outcome;
+}
+
+// Which file a path leads to, whatever it is called on the way; what is not there is its path.
+std::string file_at(int root, const std::string& path) {
+  auto fd = open_in_root(root, path, O_PATH);
+  struct stat status = {};
+  if (!fd || ::fstat(fd->get(), &status) != 0) return path;
+  return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+}
+
+// What is said of one file.
+struct Listing {
+  std::vector<std::string> names;
+  Versions versions;
+};
+
+std::vector<Listing> listings_of(int root, const std::vector<Entry>& entries) {
+  std::map<std::string, Versions> by_path;
+  for (const Entry& entry : entries) by_path[entry.path].push_back(&entry);
+  std::map<std::string, size_t> known;
+  std::vector<Listing> listings;
+  for (const auto& [path, versions] : by_path) {
+    auto [place, is_new] = known.try_emplace(file_at(root, path), listings.size());
+    if (is_new) listings.emplace_back();
+    Listing& listing = listings[place->second];
+    listing.names.push_back(path);
+    listing.versions.insert(listing.versions.end(), versions.begin(), versions.end());
+  }
+  return listings;
 }
 
 }  // namespace
@@ -142,6 +194,10 @@ std::string_view name_of(Outcome outcome) {
       return "applied";
     case Outcome::AlreadyThere:
       return "already-there";
+    case Outcome::Kept:
+      return "kept";
+    case Outcome::Untrusted:
+      return "untrusted";
     case Outcome::OtherContent:
       return "other-content";
     case Outcome::NoSignature:
@@ -152,24 +208,38 @@ std::string_view name_of(Outcome outcome) {
   return "other-content";
 }
 
-std::vector<Entry> entries_for(const std::vector<Store>& stores, const std::function<bool(const Store&)>& is_wanted) {
-  std::set<std::string> paths;
+std::vector<Entry> entries_for(int root, const std::vector<Store>& stores,
+                               const std::function<bool(const Store&)>& is_wanted) {
+  std::map<std::string, std::string> files;  // by path
+  std::set<std::string> wanted;
   for (const Store& store : stores)
-    if (is_wanted(store))
-      for (const Entry& entry : store.entries) paths.insert(entry.path);
+    for (const Entry& entry : store.entries) {
+      auto [place, is_new] = files.try_emplace(entry.path);
+      if (is_new) place->second = file_at(root, entry.path);
+      if (is_wanted(store)) wanted.insert(place->second);
+    }
   std::vector<Entry> entries;
   for (const Store& store : stores)
     for (const Entry& entry : store.entries)
-      if (paths.contains(entry.path)) entries.push_back(entry);
+      if (wanted.contains(files.at(entry.path))) entries.push_back(entry);
   return entries;
 }
 
 std::vector<Applied> apply(const std::vector<Entry>& entries, const Application& application) {
-  std::map<std::string, Versions> by_path;
-  for (const Entry& entry : entries) by_path[entry.path].push_back(&entry);
+  // What is on a trusted volume cannot be written. And the device mapper answers root alone, who need not build images.
+  evidence::Trust without_volumes;
+  Application own = application;
+  if (application.trust != nullptr) {
+    without_volumes = *application.trust;
+    without_volumes.volumes.clear();
+    without_volumes.signed_volumes = false;
+    own.trust = &without_volumes;
+  }
   std::vector<Applied> applied;
-  applied.reserve(by_path.size());
-  for (const auto& [path, versions] : by_path) applied.push_back({path, apply_below(path, versions, application)});
+  for (Listing& listing : listings_of(own.root, entries)) {
+    const std::string path = listing.names.front();
+    applied.push_back({path, std::move(listing.names), apply_below(path, listing.versions, own)});
+  }
   return applied;
 }
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "store/store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 
+#include "base/directory.h"
 #include "base/io.h"
 #include "crypto/base64.h"
 #include "crypto/crypto.h"
@@ -97,33 +95,13 @@ Result<std::vector<Entry>> read_entries(const Place& list) {
   return entries;
 }
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
-
-Result<std::vector<fs::path>> names_in(UniqueFd fd, const fs::path& path) {
-  Directory directory(::fdopendir(fd.get()));
-  if (!directory) return fail_errno(path.string());
-  (void)fd.release();  // the stream's now
-  std::vector<fs::path> names;
-  for (;;) {
-    errno = 0;
-    const dirent* found = ::readdir(directory.get());
-    if (found == nullptr) break;
-    names.push_back(path / found->d_name);
-  }
-  if (errno != 0) return fail_errno(path.string());
-  std::ranges::sort(names);
-  return names;
-}
-
 Result<> append_stores(int root, const fs::path& directory, std::vector<fs::path>& files) {
   auto fd = open_in_root(root, directory, O_RDONLY | O_DIRECTORY);
   if (!fd && (fd.error().code == ENOENT || fd.error().code == ENOTDIR)) return {};
   if (!fd) return Failure(std::move(fd).error());
-  TRY_ASSIGN(std::vector<fs::path> names, names_in(*std::move(fd), directory));
-  std::ranges::copy_if(names, std::back_inserter(files), is_store);
+  TRY_ASSIGN(const std::vector<std::string> names, names_in(*std::move(fd), directory.string()));
+  for (const std::string& name : names)
+    if (is_store(directory / name)) files.push_back(directory / name);
   return {};
 }
 
@@ -183,12 +161,16 @@ Result<std::vector<fs::path>> find_stores(int root) {
 }
 
 Result<Store> load_below(int root, const fs::path& file) {
-  TRY_ASSIGN(UniqueFd fd, open_in_root(root, file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
-  struct stat status = {};
-  if (::fstat(fd.get(), &status) != 0) return fail_errno(file.string());
-  if (!S_ISREG(status.st_mode)) return fail(ErrorKind::Invalid, file.string() + ": not a regular file");
+  TRY_ASSIGN(UniqueFd fd, open_regular_in_root(root, file));
   TRY_ASSIGN(std::string text, read_text(fd.get(), max_store_bytes, file.string()));
   return parse(text, file.string());
+}
+
+Result<std::map<fs::path, Result<Store>>> load_stores(int root) {
+  TRY_ASSIGN(const std::vector<fs::path> files, find_stores(root));
+  std::map<fs::path, Result<Store>> stores;
+  for (const fs::path& file : files) stores.emplace(file, load_below(root, file));
+  return stores;
 }
 
 }  // namespace bpfgate::store

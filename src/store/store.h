@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,5 +62,8 @@ Result<std::vector<std::filesystem::path>> find_stores(int root);
 
 // One of those. What is no regular file is ErrorKind::Invalid, and nobody waits for it.
 Result<Store> load_below(int root, const std::filesystem::path& file);
+
+// All of them, by name: one that cannot be read keeps no other from being so.
+Result<std::map<std::filesystem::path, Result<Store>>> load_stores(int root);
 
 }  // namespace bpfgate::store

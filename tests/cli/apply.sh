@@ -80,7 +80,44 @@ JSON
 expect 0 bpfgate apply --root host --no-seal --package one
 out 'applied /usr/sbin/a'
 getfattr --only-values -n user.bpf_prog_sig host/usr/sbin/a | cmp - theirs || fail "not the signature that the policy trusts"
+# What it makes nothing of is put on no file.
+mv host/usr/lib/bpfgate/sigs.d/one.json .
+setfattr -x user.bpf_prog_sig host/usr/sbin/a
+expect 0 bpfgate apply --root host --no-seal --all
+out 'untrusted /usr/sbin/a'
+if is_signed host/usr/sbin/a; then fail "signed by who is not trusted"; fi
+expect 1 bpfgate apply --root host --no-seal --package all
+err '/usr/sbin/a: untrusted'
+mv one.json host/usr/lib/bpfgate/sigs.d/
+# Under a policy that cannot be read nothing is applied, for it would say whose signatures count.
+expect 0 bpfgate apply --root host --no-seal --package one
+no_err
+sed -i 's/"audit"/"adit"/' host/etc/bpfgate/manifest.json
+mv host/usr/lib/bpfgate/sigs.d/one.json .
+expect 1 bpfgate apply --root host --no-seal --package all
+err 'nothing is applied: '
+getfattr --only-values -n user.bpf_prog_sig host/usr/sbin/a | cmp - theirs || fail "a signature is taken away for a mistake in the policy"
+mv one.json host/usr/lib/bpfgate/sigs.d/
 rm -r host/etc host/usr/lib/bpfgate/sigs.d/all.json
+
+# One file, and two names for it: the package's own, without a signature, and the companion's.
+mkdir -p merged/usr/sbin merged/usr/lib/bpfgate/sigs.d
+ln -s usr/sbin merged/sbin
+cp /bin/true merged/usr/sbin/x
+for name in own companion; do
+  bpfgate store add --store merged/usr/lib/bpfgate/sigs.d/$name.json --package $name --root merged merged/usr/sbin/x >/dev/null
+done
+sed -i 's,"/usr/sbin/x","/sbin/x",' merged/usr/lib/bpfgate/sigs.d/own.json
+bpfgate store sign --store merged/usr/lib/bpfgate/sigs.d/companion.json --key loader.key --cert loader.pem >/dev/null
+expect 0 bpfgate apply --root merged --no-seal --package own --json
+json '[(f["packages"], f["path"], f["outcome"]) for f in o["files"]] == [(["companion", "own"], "/sbin/x", "applied")]'
+# What is no code is not frozen.
+touch merged/usr/lock
+bpfgate store add --store merged/usr/lib/bpfgate/sigs.d/junk.json --package junk --role library --root merged merged/usr/lock >/dev/null
+bpfgate store sign --role library --store merged/usr/lib/bpfgate/sigs.d/junk.json --key loader.key --cert loader.pem >/dev/null
+expect 1 bpfgate apply --root merged --package junk
+err '/usr/lock: is neither executable nor ELF'
+if is_signed merged/usr/lock; then fail "a file that is no code is signed"; fi
 
 # A store that outlives what it is about is nobody's fault, but for who asks for it.
 mkdir -p host/var/lib/bpfgate/sigs.d

@@ -19,7 +19,8 @@ namespace {
 class Host : public Bench {
  public:
   Host() {
-    run("mkdir -p root/usr/sbin root/etc; seq 100 >root/usr/sbin/a; seq 200 >root/usr/sbin/b");
+    run("mkdir -p root/usr/sbin root/etc; seq 100 >root/usr/sbin/a; seq 200 >root/usr/sbin/b; chmod +x "
+        "root/usr/sbin/*");
     make_signer("k");
     make_signer("other");
     root = open_file(path() / "root", O_PATH | O_DIRECTORY).value();
@@ -130,9 +131,10 @@ namespace {
 
 // A policy that trusts the signer.
 struct Policy {
-  Policy(const Host& host, const std::string& signer, evidence::Role role = evidence::Role::Loader)
+  Policy(const Host& host, const std::string& signer, evidence::Role role = evidence::Role::Loader,
+         std::vector<std::string> grants = {})
       : certificate(crypto::Certificate::load(host / (signer + ".pem")).value()) {
-    trust.signers.push_back({signer, role, &certificate, {}});
+    trust.signers.push_back({signer, role, &certificate, std::move(grants)});
   }
   crypto::Certificate certificate;
   evidence::Trust trust;
@@ -148,9 +150,17 @@ TEST_CASE("a signature that is there stays when a store comes with another") {
     CHECK(store::apply(entries, host.application).at(0).outcome.value() == Outcome::AlreadyThere);
     CHECK(host.is_signed("/usr/sbin/a"));
   }
-  // Alone, without a policy that would know better, it is the one of this content.
+  // Alone, too: without a policy nobody knows better.
+  CHECK(host.apply_one(theirs) == Outcome::Kept);
+  // But for who has asked for it.
+  auto other = crypto::Certificate::load(host / "other.pem").value();
+  host.application.certificate = &other;
   CHECK(host.apply_one(theirs) == Outcome::Applied);
   CHECK_FALSE(host.is_signed("/usr/sbin/a"));
+  // What no kernel could read is no signature.
+  host.application.certificate = nullptr;
+  host.run("setfattr -n user.bpf_prog_sig -v 0x3000 root/usr/sbin/a");
+  CHECK(host.apply_one(theirs) == Outcome::Applied);
 }
 
 TEST_CASE("of several signatures the policy's counts, whoever came first") {
@@ -189,14 +199,145 @@ TEST_CASE("what nobody has signed is not said to be signed because something is 
   CHECK(host.apply_one(unsigned_entry) == Outcome::OtherContent);
 }
 
+TEST_CASE("what the policy makes nothing of is put on no file") {
+  Host host;
+  Entry theirs = host.entry("/usr/sbin/a", "other"), ours = host.entry("/usr/sbin/a");
+  Policy policy(host, "k");
+  host.application.trust = &policy.trust;
+  CHECK(host.apply_one(theirs) == Outcome::Untrusted);
+  CHECK_FALSE(host.is_signed("/usr/sbin/a"));
+  CHECK(host.apply_one(ours) == Outcome::Applied);
+  CHECK(host.is_signed("/usr/sbin/a"));
+}
+
+TEST_CASE("a policy with volumes needs no privileges to be applied by") {
+  Host host;
+  Policy policy(host, "k");
+  policy.trust.volumes.push_back({"root", "sha256:" + std::string(64, 'a'), {}});
+  policy.trust.signed_volumes = true;
+  host.application.trust = &policy.trust;
+  CHECK(host.apply_one(host.entry("/usr/sbin/a")) == Outcome::Applied);
+}
+
+TEST_CASE("a digest that the policy lists needs no signature, and no policy no digest") {
+  Host host;
+  Entry entry = host.entry("/usr/sbin/a");
+  entry.signature.clear();
+  evidence::Trust trust;
+  host.application.trust = &trust;
+  CHECK(host.apply_one(entry) == Outcome::NoSignature);
+  trust.digests.push_back({entry.digest, evidence::Role::Loader, {}});
+  // Without a seal, which these tests cannot set, nothing is missing.
+  CHECK(host.apply_one(entry) == Outcome::AlreadyThere);
+  trust.revoked.emplace_back(entry.digest);
+  CHECK(host.apply_one(entry) == Outcome::NoSignature);
+}
+
+namespace {
+
+void list_by_ima(const Host& host, evidence::Trust& trust, evidence::Role role, std::vector<std::string> grants) {
+  trust.ima = true;
+  std::string hex = host.run("sha256sum root/usr/sbin/a").substr(0, 64);
+  trust.digests.push_back({ima::Digest{ima::Algorithm::Sha256, from_hex(hex).value()}, role, std::move(grants)});
+}
+
+}  // namespace
+
+TEST_CASE("a file that IMA proves is left alone where a store would make less of it") {
+  Host host;
+  Entry entry = host.entry("/usr/sbin/a");
+  Policy library(host, "k", evidence::Role::Library), weaker(host, "k", evidence::Role::Loader, {"full"});
+  Policy nobody(host, "other");
+  for (Policy* policy : {&library, &weaker, &nobody}) {
+    list_by_ima(host, policy->trust, evidence::Role::Loader, {"admin"});
+    host.application.trust = &policy->trust;
+    CHECK(host.apply_one(entry) == Outcome::Kept);
+    CHECK_FALSE(host.is_signed("/usr/sbin/a"));
+  }
+  Policy same(host, "k", evidence::Role::Loader, {"admin"});
+  list_by_ima(host, same.trust, evidence::Role::Loader, {"full"});
+  host.application.trust = &same.trust;
+  CHECK(host.apply_one(entry) == Outcome::Applied);
+}
+
+TEST_CASE("a signature for IMA stays in its place unless another is worth more") {
+  Host host;
+  Entry entry = host.entry("/usr/sbin/a", "other");
+  UniqueFd fd = open_file(host / "root/usr/sbin/a", O_RDONLY).value();
+  auto certificate = crypto::Certificate::load(host / "k.pem").value();
+  auto signer = crypto::Signer::create(host / "k.key", certificate, {}).value();
+  Bytes signature = evidence::sign(ima::compute(fd.get(), ima::Algorithm::Sha256).value(), signer).value();
+  REQUIRE(set_xattr(fd.get(), evidence::signature_xattr, signature));
+  Policy policy(host, "k", evidence::Role::Loader, {"full"}), other(host, "other", evidence::Role::Loader, {"full"});
+  policy.trust.ima = true;
+  policy.trust.signers.push_back(other.trust.signers.front());
+  host.application.trust = &policy.trust;
+  CHECK(host.apply_one(entry) == Outcome::Kept);
+  CHECK(get_xattr(fd.get(), evidence::signature_xattr).value() == signature);
+  // It is worth nothing before it is sealed.
+  policy.trust.signers.back().grants = {"admin"};
+  CHECK(host.apply_one(entry) == Outcome::Kept);
+  host.application.seal = true;
+  const bool can_be_sealed = fsverity::is_supported(fd.get()).value();
+  CHECK(host.apply_one(entry) == (can_be_sealed ? Outcome::Applied : Outcome::Kept));
+}
+
+TEST_CASE("of two signers of loaders the one with the other's grants counts") {
+  Host host;
+  Entry ours = host.entry("/usr/sbin/a"), theirs = host.entry("/usr/sbin/a", "other");
+  Policy policy(host, "k", evidence::Role::Loader, {"full"}), other(host, "other", evidence::Role::Loader, {"admin"});
+  policy.trust.signers.push_back(other.trust.signers.front());
+  host.application.trust = &policy.trust;
+  CHECK(store::apply({ours, theirs}, host.application).at(0).outcome.value() == Outcome::Applied);
+  CHECK(host.is_signed("/usr/sbin/a"));
+  // And it takes nothing away: neither includes the other.
+  policy.trust.signers[0].grants = {"tracing"};
+  CHECK(store::apply({ours, theirs}, host.application).at(0).outcome.value() == Outcome::AlreadyThere);
+  policy.trust.signers[0].grants = {"admin", "tracing"};
+  CHECK(store::apply({ours, theirs}, host.application).at(0).outcome.value() == Outcome::Applied);
+  CHECK_FALSE(host.is_signed("/usr/sbin/a"));
+}
+
+TEST_CASE("what is no code is not frozen, whoever says so") {
+  Host host;
+  host.run("chmod -x root/usr/sbin/a; : >root/etc/.pwd.lock");
+  Policy policy(host, "k");
+  for (const char* path : {"/usr/sbin/a", "/etc/.pwd.lock"}) {
+    Entry entry = host.entry(path);
+    for (const evidence::Trust* trust : {static_cast<const evidence::Trust*>(nullptr), &std::as_const(policy.trust)}) {
+      host.application.trust = trust;
+      CHECK(store::apply({entry}, host.application).at(0).outcome.error().kind == ErrorKind::Refused);
+      CHECK_FALSE(host.is_signed(path));
+    }
+  }
+  // A library is ELF, and need not be executable.
+  host.run("cp /bin/true root/usr/sbin/a && chmod -x root/usr/sbin/a");
+  CHECK(host.apply_one(host.entry("/usr/sbin/a")) == Outcome::Applied);
+}
+
+TEST_CASE("one file has one choice, by whatever names it is listed") {
+  Host host;
+  host.run("ln -s usr/sbin root/sbin");
+  Entry own = host.entry("/usr/sbin/a"), companion = own;
+  own.signature.clear();
+  own.path = "/sbin/a";
+  auto applied = store::apply({own, companion}, host.application);
+  REQUIRE(applied.size() == 1);
+  CHECK(applied[0].names == std::vector<std::string>{"/sbin/a", "/usr/sbin/a"});
+  CHECK(applied[0].outcome.value() == Outcome::Applied);
+  std::vector<Store> stores = {{"companion", {companion, host.entry("/usr/sbin/b")}}, {"package", {own}}};
+  CHECK(entries_for(host.root.get(), stores, [](const Store& store) { return store.package == "package"; }) ==
+        std::vector<Entry>{companion, own});
+}
+
 TEST_CASE("a package gets what all stores say of its files, and of no others") {
   Host host;
   Entry a = host.entry("/usr/sbin/a"), b = host.entry("/usr/sbin/b"), unsigned_a = a;
   unsigned_a.signature.clear();
   std::vector<Store> stores = {{"companion", {a, b}}, {"package", {unsigned_a}}};
-  auto entries = entries_for(stores, [](const Store& store) { return store.package == "package"; });
+  auto entries = entries_for(host.root.get(), stores, [](const Store& store) { return store.package == "package"; });
   CHECK(entries == std::vector<Entry>{a, unsigned_a});
   CHECK(store::apply(entries, host.application).at(0).outcome.value() == Outcome::Applied);
-  CHECK(entries_for(stores, [](const Store&) { return true; }).size() == 3);
-  CHECK(entries_for(stores, [](const Store&) { return false; }).empty());
+  CHECK(entries_for(host.root.get(), stores, [](const Store&) { return true; }).size() == 3);
+  CHECK(entries_for(host.root.get(), stores, [](const Store&) { return false; }).empty());
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -30,14 +32,14 @@ struct PreflightOptions {
 
 enum class Weight { None, Warning, Stop };
 
-// Where nothing enforces, a loader without evidence is a matter for the log; and where no gate is, for nobody. A gate
-// that refuses to answer enforces: so it is with a bpfgate that nobody has signed yet, which apt may be about to
-// replace.
-Result<Weight> weight_here(const PreflightOptions& options) {
+// Where nothing enforces, a loader without evidence is a matter for the log; and where no gate is, for nobody. One that
+// gives no answer may well enforce: so it is with a bpfgate that nobody has signed yet, or that knows the gate of
+// another version only, and apt may be about to replace it.
+Weight weight_of(const Result<std::optional<gate::Status>>& status, const PreflightOptions& options) {
   if (options.always) return Weight::Stop;
-  Result<std::optional<gate::Status>> status = gate::status(options.pin_directory);
-  if (!status && status.error().kind == ErrorKind::Refused) return Weight::Stop;
-  if (!status) return Failure(std::move(status).error());
+  // Root of a user namespace alone, who changes no host's files: the pins are in a directory that root may enter.
+  if (!status && status.error().code == EACCES) return Weight::None;
+  if (!status) return Weight::Stop;
   if (!*status) return Weight::None;
   return (*status)->mode == manifest::Mode::Enforce ? Weight::Stop : Weight::Warning;
 }
@@ -53,12 +55,21 @@ Result<deb::AptPlan> plan_of(const PreflightOptions& options) {
   return deb::parse_apt(text);
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string state_then(const deb::Loss& loss) {
+  if (!loss.missing_grants.empty()) return "without the grant " + joined(loss.missing_grants);
+  if (loss.then == evidence::Verdict::Library) return "a library only";
+  return "without evidence: " + gate::meaning_of(std::string(evidence::name_of(loss.because)));
+}
+
 std::string sentence(const deb::Loss& loss) {
-  std::string then = loss.then == evidence::Verdict::Library
-                         ? "a library only"
-                         : "without evidence: " + gate::meaning_of(std::string(evidence::name_of(loss.because)));
   return loss.package + " " + loss.version + " would leave " + printable(loss.path) + ", which is a " +
-         std::string(evidence::name_of(loss.now)) + " now, " + then;
+         std::string(evidence::name_of(loss.now)) + " now, " + state_then(loss);
 }
 
 void print(const std::vector<deb::Loss>& losses) {
@@ -77,14 +88,28 @@ Json json_of(const std::vector<deb::Loss>& losses) {
                     {"path", loss.path},
                     {"verdict", evidence::name_of(loss.now)},
                     {"then", evidence::name_of(loss.then)},
+                    {"missing_grants", loss.missing_grants},
                     {"reason", evidence::name_of(loss.because)}});
   return list;
 }
 
-Result<std::vector<deb::Loss>> find_losses(const deb::AptPlan& plan, const PreflightOptions& options) {
+// Between a change of the files and the gate's update the host has two policies. The mode alone may be the boot's.
+void say_if_not_in_force(manifest::Manifest manifest, const std::optional<gate::Status>& status) {
+  if (!status) return;
+  manifest.mode = status->mode;
+  if (status->policy_hash == gate::policy_hash(manifest)) return;
+  std::fprintf(stderr,
+               "bpfgate: what follows is by a policy that is not the one in force\n"
+               "  have the gate take it (bpfgate gate update), or name the manifest that it has\n");
+}
+
+Result<std::vector<deb::Loss>> find_losses(const deb::AptPlan& plan, const PreflightOptions& options,
+                                           const std::optional<gate::Status>& status) {
   TRY_ASSIGN(manifest::Layers policy, read_policy(options.policy));
   TRY_ASSIGN(gate::OfflineTrust offline, gate::offline_trust(policy.manifest));
-  return deb::losses_by(plan.changes, offline.trust, deb::this_host());
+  TRY_ASSIGN(std::vector<deb::Loss> losses, deb::losses_by(plan.changes, offline.trust, deb::this_host()));
+  if (!losses.empty()) say_if_not_in_force(policy.manifest, status);
+  return losses;
 }
 
 Result<int> show(const std::vector<deb::Loss>& losses, const PreflightOptions& options) {
@@ -97,20 +122,36 @@ Result<int> show(const std::vector<deb::Loss>& losses, const PreflightOptions& o
   return losses.empty() ? exit_good : exit_refused;
 }
 
+volatile std::sig_atomic_t interrupted = 0;
+
+// Packages are unpacked into directories that go away on the way out, and so that is gone. dpkg-deb, which the terminal
+// tells as well, ends at once. A second time it is the end.
+void note_signals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int signal) { interrupted = signal; };
+  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) (void)::sigaction(signal, &action, nullptr);
+}
+
 // What cannot be found out stops an upgrade where a loss would.
 Result<int> run_preflight(const PreflightOptions& options) {
-  TRY_ASSIGN(const Weight weight, weight_here(options));
+  Result<std::optional<gate::Status>> status = gate::status(options.pin_directory);
+  const Weight weight = weight_of(status, options);
   if (weight == Weight::None) return exit_good;
   bool stops = weight == Weight::Stop;
+  if (!status && !options.always) (void)report(status.error());
   auto judge = [&]() -> Result<int> {
     TRY_ASSIGN(const deb::AptPlan plan, plan_of(options));
     if (plan.only_warns) stops = false;
-    TRY_ASSIGN(const std::vector<deb::Loss> losses, find_losses(plan, options));
+    note_signals();
+    TRY_ASSIGN(const std::vector<deb::Loss> losses,
+               find_losses(plan, options, status ? *status : std::optional<gate::Status>()));
     return show(losses, options);
   };
   Result<int> judged = judge();
-  int status = judged ? *judged : report(judged.error());
-  return stops ? status : exit_good;
+  if (interrupted != 0) return 128 + interrupted;
+  int outcome = judged ? *judged : report(judged.error());
+  return stops ? outcome : exit_good;
 }
 
 void setup_preflight(CLI::App& app, int& status) {

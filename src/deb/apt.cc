@@ -28,7 +28,9 @@ Result<std::optional<Change>> parse_line(const std::string& line) {
   if (action.empty()) return fail(ErrorKind::Invalid, "apt's list does not say what is done with " + name, remedy);
   std::string installed = old_version == "-" ? "" : qualified(name, old_architecture);
   if (action == "**REMOVE**") return Change{installed, "", "", installed};
-  if (action.starts_with("**")) return std::nullopt;
+  if (action == "**CONFIGURE**") return std::nullopt;
+  // apt has **ERROR** where a package is in none of these states; and what it may have some day, nobody knows yet.
+  if (!action.starts_with('/')) return fail(ErrorKind::Invalid, "apt's list says " + action + " of " + name, remedy);
   return Change{qualified(name, architecture), new_version, action, installed};
 }
 

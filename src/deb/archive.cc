@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "base/process.h"
+#include "base/temporary.h"
 
 namespace bpfgate::deb {
 namespace {
@@ -16,19 +17,14 @@ namespace fs = std::filesystem;
 
 constexpr size_t max_listing_bytes = size_t{64} * 1024 * 1024;
 
-// "./usr/sbin/x" is /usr/sbin/x.
-std::string installed_path(std::string_view name) {
-  if (name.substr(0, 2) == "./") name.remove_prefix(2);
-  return "/" + std::string(name);
-}
-
-// "lrwxrwxrwx root/root 0 2026-11-21 12:00 ./usr/sbin/x -> y", as tar -tv has it. nullopt: the name cannot be told from
-// the rest for certain.
+// "lrwxrwxrwx root/root 0 2026-11-21 12:00 ./usr/sbin/x -> y", as tar -tv has it: /usr/sbin/x. nullopt: the name cannot
+// be told from the rest for certain. A user's name may have blanks in it, which shift all that follows.
 std::optional<std::string> name_in(const std::string& line) {
   std::istringstream words(line);
   std::string mode, owner, size, date, time, name;
   if (!(words >> mode >> owner >> size >> date >> time) || !std::getline(words.ignore(1), name)) return std::nullopt;
-  if (name.find('\\') != std::string::npos) return std::nullopt;
+  if (!name.starts_with("./") || name.find('\\') != std::string::npos) return std::nullopt;
+  name.erase(0, 1);
   std::string_view separator;
   if (mode.starts_with('l')) separator = " -> ";
   if (mode.starts_with('h')) separator = " link to ";
@@ -47,10 +43,7 @@ Result<std::string> output_of(std::vector<std::string> words) {
 }
 
 Result<fs::path> make_temporary_directory() {
-  std::error_code error;
-  fs::path parent = fs::temp_directory_path(error);
-  if (error) return fail_errno("the directory for temporary files", error.value());
-  std::string name = (parent / "bpfgate-deb.XXXXXX").string();
+  std::string name = std::string(temporary_directory) + "/bpfgate-deb.XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) return fail_errno(name);
   return fs::path(name);
 }
@@ -82,10 +75,9 @@ Result<> Archive::list() {
     std::optional<std::string> name = name_in(line);
     if (!name) {
       TRY(unpack());
-      walk();
-      return {};
+      return walk();
     }
-    names_.push_back(installed_path(*name));
+    names_.push_back(*std::move(name));
   }
   return {};
 }
@@ -97,12 +89,14 @@ Result<> Archive::unpack() {
   return {};
 }
 
-void Archive::walk() {
+Result<> Archive::walk() {
   names_.clear();
   std::error_code error;
   for (fs::recursive_directory_iterator found(directory_, error), end; !error && found != end; found.increment(error))
     if (found->is_symlink() || !found->is_directory())
       names_.push_back("/" + found->path().lexically_relative(directory_).string());
+  if (error) return fail_errno("what was unpacked", error.value());
+  return {};
 }
 
 Result<fs::path> Archive::find(const std::string& name) {

@@ -24,14 +24,14 @@ class Archive {
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
 
   // Where the file with this name is until this goes away: a name of its own for each hard link, and symbolic links as
-  // they are. The first call unpacks the package into a directory that is its own, below the one for temporary files.
+  // they are. The first call unpacks the package into a directory that is its own, below /var/tmp.
   Result<std::filesystem::path> find(const std::string& name);
 
  private:
   explicit Archive(std::filesystem::path file) : file_(std::move(file)) {}
   Result<> list();
   Result<> unpack();
-  void walk();
+  Result<> walk();
 
   std::filesystem::path file_;
   std::filesystem::path directory_;  // empty: not unpacked yet

@@ -49,10 +49,10 @@ Result<std::vector<Diversion>> diversions_by_dpkg() {
 
 Result<std::map<std::string, store::Store>> stores_of_host() {
   TRY_ASSIGN(const UniqueFd root, open_file("/", O_PATH | O_DIRECTORY));
-  TRY_ASSIGN(const std::vector<fs::path> files, store::find_stores(root.get()));
+  TRY_ASSIGN(auto loaded, store::load_stores(root.get()));
   std::map<std::string, store::Store> stores;
-  for (const fs::path& file : files)
-    if (auto loaded = store::load_below(root.get(), file)) stores.emplace(file.string(), *std::move(loaded));
+  for (auto& [file, store] : loaded)
+    if (store) stores.emplace(file.string(), *std::move(store));
   return stores;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "deb/future.h"
+#include "store/choice.h"
 
 namespace bpfgate::deb {
 namespace {
@@ -32,45 +33,33 @@ Result<Conclusion> conclusion_on(const fs::path& file, const evidence::Trust& tr
   return conclusion;
 }
 
-// fs-verity's by each algorithm that a store may use; and IMA's where that counts, for files that are not sealed.
-Result<std::vector<evidence::Digest>> digests_of(const fs::path& file, const evidence::Trust& trust) {
-  TRY_ASSIGN(const UniqueFd fd, open_file(file, O_RDONLY));
-  std::vector<evidence::Digest> digests;
+// By each algorithm that a store may use.
+Result<std::vector<fsverity::Digest>> digests_of(int fd) {
+  std::vector<fsverity::Digest> digests;
   for (fsverity::Algorithm algorithm : algorithms) {
     fsverity::Parameters parameters;
     parameters.algorithm = algorithm;
-    TRY_ASSIGN(fsverity::Digest digest, fsverity::compute(fd.get(), parameters));
-    digests.emplace_back(digest);
-  }
-  if (trust.ima) {
-    TRY_ASSIGN(ima::Digest digest, ima::compute(fd.get(), trust.ima_algorithm));
-    digests.emplace_back(digest);
+    TRY_ASSIGN(fsverity::Digest digest, fsverity::compute(fd, parameters));
+    digests.push_back(std::move(digest));
   }
   return digests;
 }
 
-int rank(Verdict verdict) { return verdict == Verdict::Loader ? 2 : verdict == Verdict::Library ? 1 : 0; }
-
-// Of several reasons why there is no evidence, the one that says most: of a signature rather than of none.
-int weight(Reason reason) {
-  switch (reason) {
-    case Reason::Revoked:
-      return 4;
-    case Reason::SignatureMismatch:
-      return 3;
-    case Reason::SignatureUntrusted:
-      return 2;
-    case Reason::SignatureMalformed:
-    case Reason::SignatureTooLarge:
-      return 1;
-    default:
-      return 0;
+// A digest that is listed is of no use to a file that nobody seals.
+Conclusion without_store(const std::vector<fsverity::Digest>& digests, const evidence::Trust& trust) {
+  Conclusion none;
+  none.reason = Reason::NoSignature;
+  for (const fsverity::Digest& digest : digests) {
+    Conclusion sealed = evidence::conclude(digest, std::nullopt, trust);
+    if (sealed.verdict != Verdict::NoEvidence) none.reason = Reason::NotSealed;
+    if (sealed.reason == Reason::Revoked) return sealed;
   }
+  return none;
 }
 
-void improve(Conclusion& best, Conclusion other) {
-  bool says_more = rank(other.verdict) == 0 && rank(best.verdict) == 0 && weight(other.reason) > weight(best.reason);
-  if (rank(other.verdict) > rank(best.verdict) || says_more) best = std::move(other);
+// Whether anything can have evidence at all.
+bool is_empty(const evidence::Trust& trust) {
+  return trust.signers.empty() && trust.digests.empty() && trust.volumes.empty() && !trust.signed_volumes;
 }
 
 class Preflight {
@@ -78,22 +67,21 @@ class Preflight {
   Preflight(const std::vector<Change>& changes, const evidence::Trust& trust, const std::vector<Diversion>& diversions)
       : trust_(trust), diversions_(diversions), future_(changes, diversions) {}
 
-  // Files of a package that goes, or is replaced: each name that leads to something proven is to do so still.
+  // Files of a package that goes, or is replaced.
   Result<> note(const std::string& package, const std::vector<std::string>& files) {
     for (const std::string& file : files) {
       std::string name = installed_at(file, package, diversions_);
-      TRY_ASSIGN(Verdict verdict, verdict_now(name));
-      if (verdict != Verdict::NoEvidence) proven_[future_.canonical(name)] = verdict;
+      TRY(note_one(name));
       struct stat status = {};
       if (::lstat(name.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) future_.take_away(name);
     }
     return {};
   }
 
-  [[nodiscard]] bool is_about_nothing() const { return proven_.empty(); }
-
   Result<> look_ahead(const std::map<std::string, store::Store>& stores_of_host) {
     TRY(future_.read_archives());
+    // A package may replace files of others, and of nobody's.
+    for (const std::string& name : future_.brought_below("")) TRY(note_one(name));
     for (const auto& [file, store] : stores_of_host)
       if (future_.stays(file)) TRY(add(store));
     for (const char* directory : store::directories)
@@ -111,10 +99,9 @@ class Preflight {
       const Change* change = place->brings != nullptr ? place->brings : place->redirects;
       if (change == nullptr) continue;
       TRY_ASSIGN(Conclusion then, conclusion_then(*place));
-      if (rank(then.verdict) >= rank(now)) continue;
+      if (!store::is_loss(now, then)) continue;
       if (losses.contains(place->name) && name != place->name) continue;
-      losses.insert_or_assign(place->name,
-                              Loss{change->package, change->new_version, name, now, then.verdict, then.reason});
+      losses.insert_or_assign(place->name, loss_of(*change, name, now, then));
     }
     std::vector<Loss> list;
     list.reserve(losses.size());
@@ -125,14 +112,27 @@ class Preflight {
  private:
   using Key = std::pair<std::string, std::string>;  // where the file would be, and its digest
 
+  static Loss loss_of(const Change& change, const std::string& name, const Conclusion& now, const Conclusion& then) {
+    Loss loss{change.package, change.new_version, name, now.verdict, then.verdict, then.reason};
+    if (then.verdict == now.verdict) loss.missing_grants = store::missing_grants(now, then);
+    return loss;
+  }
+
+  // A name that leads to something proven is to do so still.
+  Result<> note_one(const std::string& name) {
+    TRY_ASSIGN(Conclusion conclusion, conclusion_now(name));
+    if (conclusion.verdict != Verdict::NoEvidence) proven_[future_.canonical(name)] = std::move(conclusion);
+    return {};
+  }
+
   // Many links lead to one file.
-  Result<Verdict> verdict_now(const std::string& name) {
+  Result<Conclusion> conclusion_now(const std::string& name) {
     std::error_code error;
     fs::path file = fs::canonical(name, error);
-    if (error) return Verdict::NoEvidence;
-    if (auto known = verdicts_.find(file); known != verdicts_.end()) return known->second;
+    if (error) return Conclusion();
+    if (auto known = conclusions_.find(file); known != conclusions_.end()) return known->second;
     TRY_ASSIGN(Conclusion conclusion, conclusion_on(file, trust_));
-    return verdicts_[file] = conclusion.verdict;
+    return conclusions_[file] = std::move(conclusion);
   }
 
   // One that cannot be read is not applied either.
@@ -143,44 +143,52 @@ class Preflight {
     return loaded ? add(*loaded) : Result<>();
   }
 
-  // Signatures are put on the files that are listed, so they count there only.
+  // Stores are about the files that they list, and no others of the same content.
   Result<> add(const store::Store& store) {
     for (const store::Entry& entry : store.entries) {
-      if (entry.signature.empty()) continue;
       TRY_ASSIGN(std::optional<Place> place, future_.resolve(entry.path));
-      if (place) signatures_.emplace(Key(place->name, fsverity::to_string(entry.digest)), entry.signature);
+      if (place) entries_.emplace(Key(place->name, fsverity::to_string(entry.digest)), entry);
     }
     return {};
   }
 
-  // A new file is judged by what it holds, with the best of the signatures that are of it: that one is applied.
+  // As applying makes it, of what stores say of its content; what is in no store nobody seals.
+  Result<Conclusion> conclusion_by_stores(const Place& place, int fd) {
+    TRY_ASSIGN(const std::vector<fsverity::Digest> digests, digests_of(fd));
+    store::Versions versions;
+    for (const fsverity::Digest& digest : digests) {
+      auto [first, last] = entries_.equal_range(Key(place.name, fsverity::to_string(digest)));
+      for (auto entry = first; entry != last; ++entry) versions.push_back(&entry->second);
+    }
+    TRY_ASSIGN(const bool is_code, store::is_code(fd));
+    std::optional<store::Choice> choice = is_code ? store::choose(versions, trust_) : std::nullopt;
+    return choice ? std::move(choice->conclusion) : without_store(digests, trust_);
+  }
+
+  // Where IMA counts, a file that applying would make less of stays without a seal.
   Result<Conclusion> conclusion_then(const Place& place) {
     if (place.brings == nullptr) return conclusion_on(place.file, trust_);
-    TRY_ASSIGN(const std::vector<evidence::Digest> digests, digests_of(place.file, trust_));
-    Conclusion best;
-    best.reason = Reason::NoSignature;
-    for (const evidence::Digest& digest : digests) {
-      improve(best, evidence::conclude(digest, std::nullopt, trust_));
-      if (digest.kind != evidence::DigestKind::FsVerity) continue;
-      auto [first, last] = signatures_.equal_range(Key(place.name, evidence::to_string(digest)));
-      for (auto signature = first; signature != last; ++signature)
-        improve(best, evidence::conclude(digest, signature->second, trust_));
-    }
-    return best;
+    TRY_ASSIGN(const UniqueFd fd, open_file(place.file, O_RDONLY));
+    TRY_ASSIGN(Conclusion sealed, conclusion_by_stores(place, fd.get()));
+    if (!trust_.ima) return sealed;
+    TRY_ASSIGN(const ima::Digest digest, ima::compute(fd.get(), trust_.ima_algorithm));
+    Conclusion unsealed = evidence::conclude(digest, std::nullopt, trust_);
+    return store::is_loss(unsealed, sealed) ? std::move(unsealed) : std::move(sealed);
   }
 
   const evidence::Trust& trust_;
   const std::vector<Diversion>& diversions_;
   Future future_;
-  std::map<std::string, Verdict> proven_;  // by canonical name
-  std::map<fs::path, Verdict> verdicts_;   // of files
-  std::multimap<Key, Bytes> signatures_;
+  std::map<std::string, Conclusion> proven_;    // by canonical name
+  std::map<fs::path, Conclusion> conclusions_;  // of files
+  std::multimap<Key, store::Entry> entries_;
 };
 
 }  // namespace
 
 Result<std::vector<Loss>> losses_by(const std::vector<Change>& changes, const evidence::Trust& trust,
                                     const Host& host) {
+  if (is_empty(trust)) return std::vector<Loss>{};
   TRY_ASSIGN(const std::vector<Diversion> diversions, host.diversions());
   Preflight preflight(changes, trust, diversions);
   for (const Change& change : changes) {
@@ -188,8 +196,6 @@ Result<std::vector<Loss>> losses_by(const std::vector<Change>& changes, const ev
     TRY_ASSIGN(std::vector<std::string> files, host.files(change.installed));
     TRY(preflight.note(change.installed, files));
   }
-  // Most upgrades: no package need be looked into for that.
-  if (preflight.is_about_nothing()) return std::vector<Loss>{};
   TRY_ASSIGN(const auto stores, host.stores());
   TRY(preflight.look_ahead(stores));
   return preflight.losses();

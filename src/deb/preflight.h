@@ -16,14 +16,15 @@ struct Loss {
   std::string version;
   std::string path;
   evidence::Verdict now;     // a loader or a library
-  evidence::Verdict then;    // a library that was a loader, or nothing
+  evidence::Verdict then;    // a library that was a loader, or nothing; or less of a loader
   evidence::Reason because;  // why it is no more than that
+  // Of a loader that would be one still: the grants that it would have no more.
+  std::vector<std::string> missing_grants = {};
 };
 
-// Judges each name that leads to a file with evidence and may lead to another after the upgrade: as it is, and as it
-// would be with the signatures that there would be then, in the stores that packages of `changes` bring and in those
-// that stay. A file that becomes a library and was a loader is a loss, too. New files are nobody's loss, nor are files
-// that go.
+// Judges each name that leads to a file with evidence and may lead to another after the upgrade, whoever's it is now:
+// as it is, and as it would be with what stores would say of it then, those that packages of `changes` bring and those
+// that stay. New files are nobody's loss, nor are files that go.
 Result<std::vector<Loss>> losses_by(const std::vector<Change>& changes, const evidence::Trust& trust, const Host& host);
 
 }  // namespace bpfgate::deb

@@ -40,7 +40,10 @@ TEST_CASE("another protocol is refused, and so is half a line") {
   for (const std::string& text :
        {std::string(), std::string("VERSION 2\n\n"), std::string("/var/cache/apt/archives/x.deb\n"),
         head + "bpftool 7.1\n", head + "bpftool 7.1 amd64 none < 7.5 amd64 none\n",
-        head + "bpftool 7.1 amd64 none < 7.5 amd64 none \n"}) {
+        head + "bpftool 7.1 amd64 none < 7.5 amd64 none \n",
+        head + "bpftool 7.1 amd64 none < 7.5 amd64 none **ERROR**\n",
+        head + "bpftool 7.1 amd64 none < 7.5 amd64 none **LATER**\n",
+        head + "bpftool 7.1 amd64 none < 7.5 amd64 none bpftool.deb\n"}) {
     INFO(text);
     auto changes = parse_apt(text);
     REQUIRE_FALSE(changes);

@@ -49,6 +49,21 @@ TEST_CASE("names that a listing does not tell apart are the right ones all the s
   CHECK(content_of(archive, "/a link to b/c") == "one\n");
 }
 
+TEST_CASE("a user whose name has blanks shifts no name, nor does an archive without ./") {
+  test::Packages packages;
+  packages.run("mkdir -p p/usr && echo one >p/usr/x && echo two >p/usr/y");
+  packages.build("p", "1");
+  packages.run(
+      "ar x p_1.deb && tar -C p --owner='a 0 b:1000' --group='c d:1000' -cf data.tar ./usr && "
+      "ar rc blank.deb debian-binary control.tar.* data.tar && tar -C p -cf data.tar usr && "
+      "ar rc bare.deb debian-binary control.tar.* data.tar");
+  for (const char* name : {"blank.deb", "bare.deb"}) {
+    Archive archive = Archive::open(packages / name).value();
+    CHECK(names_of(archive) == std::vector<std::string>{"/usr/x", "/usr/y"});
+    CHECK(content_of(archive, "/usr/x") == "one\n");
+  }
+}
+
 TEST_CASE("what is unpacked goes away again") {
   test::Packages packages;
   packages.run("mkdir -p p && echo one >p/x");

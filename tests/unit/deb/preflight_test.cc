@@ -34,10 +34,10 @@ class Installed : public test::Packages {
 
   [[nodiscard]] std::string name(const std::string& file) const { return *this / ("host/usr/sbin" + file); }
 
-  void list(const std::string& file, Role role) {
+  void list(const std::string& file, Role role, std::vector<std::string> grants = {}) {
     std::string hex = run("sha256sum " + file).substr(0, 64);
     ima::Digest digest{ima::Algorithm::Sha256, from_hex(hex).value()};
-    trust.digests.push_back({digest, role, {}});
+    trust.digests.push_back({digest, role, std::move(grants)});
   }
 
   // Content that is known as a role's.
@@ -48,7 +48,8 @@ class Installed : public test::Packages {
 
   // In package `package` there is host/usr/sbin/FILE.
   void put(const std::string& package, const std::string& file, const std::string& content) const {
-    run("mkdir -p " + package + name("") + " && echo " + content + " >" + package + name("/" + file));
+    run("mkdir -p " + package + name("") + " && echo " + content + " >" + package + name("/" + file) + " && chmod +x " +
+        package + name("/" + file));
   }
   void link(const std::string& package, const std::string& file, const std::string& target) const {
     run("mkdir -p " + package + name("") + " && ln -s " + target + " " + package + name("/" + file));
@@ -85,11 +86,17 @@ class Installed : public test::Packages {
     return losses_by(changes, trust, host()).value();
   }
 
-  void trust_signer(const std::string& signer, Role role = Role::Loader) {
+  [[nodiscard]] Loss one_loss(const std::vector<Change>& changes) const {
+    auto found = losses(changes);
+    REQUIRE(found.size() == 1);
+    return found.front();
+  }
+
+  void trust_signer(const std::string& signer, Role role = Role::Loader, std::vector<std::string> grants = {}) {
     make_signer(signer);
     certificates.push_back(
         std::make_unique<crypto::Certificate>(crypto::Certificate::load(*this / (signer + ".pem")).value()));
-    trust.signers.push_back({signer, role, certificates.back().get(), {}});
+    trust.signers.push_back({signer, role, certificates.back().get(), std::move(grants)});
   }
 
   evidence::Trust trust;
@@ -105,14 +112,13 @@ TEST_CASE("a loader that would be replaced by a file without evidence is a loss"
   Installed host;
   host.put("p", "tool", "tool-2");
   host.put("p", "other", "other-2");
-  auto losses = host.losses({host.change("p", "2")});
-  REQUIRE(losses.size() == 1);
-  CHECK(losses[0].package == "p");
-  CHECK(losses[0].version == "2");
-  CHECK(losses[0].path == host.name("/tool"));
-  CHECK(losses[0].now == Verdict::Loader);
-  CHECK(losses[0].then == Verdict::NoEvidence);
-  CHECK(losses[0].because == Reason::NoSignature);
+  const Loss loss = host.one_loss({host.change("p", "2")});
+  CHECK(loss.package == "p");
+  CHECK(loss.version == "2");
+  CHECK(loss.path == host.name("/tool"));
+  CHECK(loss.now == Verdict::Loader);
+  CHECK(loss.then == Verdict::NoEvidence);
+  CHECK(loss.because == Reason::NoSignature);
 }
 
 TEST_CASE("one that has evidence again is none, nor is one that stays as it is, nor one that goes") {
@@ -131,10 +137,9 @@ TEST_CASE("what was a loader and would be a library is a loss, and the other way
   Installed host;
   host.list_content("tool-2", Role::Library);
   host.put("p", "tool", "tool-2");
-  auto losses = host.losses({host.change("p", "2")});
-  REQUIRE(losses.size() == 1);
-  CHECK(losses[0].now == Verdict::Loader);
-  CHECK(losses[0].then == Verdict::Library);
+  const Loss loss = host.one_loss({host.change("p", "2")});
+  CHECK(loss.now == Verdict::Loader);
+  CHECK(loss.then == Verdict::Library);
   host.run("rm -r p");
   host.list_content("library-2", Role::Loader);
   host.put("p", "library.so.1.1", "library-2");
@@ -145,10 +150,9 @@ TEST_CASE("a library behind a link is followed to its new version") {
   Installed host;
   host.put("p", "library.so.1.2", "library-2");
   host.link("p", "library.so.1", "library.so.1.2");
-  auto losses = host.losses({host.change("p", "2")});
-  REQUIRE(losses.size() == 1);
-  CHECK(losses[0].path == host.name("/library.so.1"));
-  CHECK(losses[0].now == Verdict::Library);
+  const Loss loss = host.one_loss({host.change("p", "2")});
+  CHECK(loss.path == host.name("/library.so.1"));
+  CHECK(loss.now == Verdict::Library);
   host.list_content("library-2", Role::Library);
   CHECK(host.losses({host.change("p", "2")}).empty());
 }
@@ -157,17 +161,15 @@ TEST_CASE("a loader that becomes a link is judged by where it leads") {
   Installed host;
   host.link("p", "tool", "tool-2.bin");
   host.put("q", "tool-2.bin", "tool-2");
-  auto losses = host.losses({host.change("p", "2"), host.change("q", "1")});
-  REQUIRE(losses.size() == 1);
-  CHECK(losses[0].path == host.name("/tool"));
-  CHECK(losses[0].package == "q");
+  Loss loss = host.one_loss({host.change("p", "2"), host.change("q", "1")});
+  CHECK(loss.path == host.name("/tool"));
+  CHECK(loss.package == "q");
   // To something that is on the host already.
   host.run("rm -r p");
   host.run("mv host/usr/sbin/other host/usr/sbin/elsewhere");
   host.link("p", "tool", host.name("/elsewhere"));
-  losses = host.losses({host.change("p", "3")});
-  REQUIRE(losses.size() == 1);
-  CHECK(losses[0].package == "p");
+  loss = host.one_loss({host.change("p", "3")});
+  CHECK(loss.package == "p");
   host.list("host/usr/sbin/elsewhere", Role::Loader);
   CHECK(host.losses({host.change("p", "3")}).empty());
   // To nothing, and to itself: as if it went.
@@ -181,18 +183,16 @@ TEST_CASE("two names of one file are one loss, by the file's own") {
   Installed host;
   host.put("p", "library.so.1.1", "library-2");
   host.link("p", "library.so.1", "library.so.1.1");
-  auto losses = host.losses({host.change("p", "2")});
-  REQUIRE(losses.size() == 1);
-  CHECK(losses[0].path == host.name("/library.so.1.1"));
+  const Loss loss = host.one_loss({host.change("p", "2")});
+  CHECK(loss.path == host.name("/library.so.1.1"));
 }
 
 TEST_CASE("that a file has gone to another package counts") {
   Installed host;
   host.put("q", "library.so.1.1", "library-2");
-  auto losses = host.losses({host.change("p", "2"), host.change("q", "1")});
-  REQUIRE(losses.size() == 1);
-  CHECK(losses[0].package == "q");
-  CHECK(losses[0].now == Verdict::Library);
+  const Loss loss = host.one_loss({host.change("p", "2"), host.change("q", "1")});
+  CHECK(loss.package == "q");
+  CHECK(loss.now == Verdict::Library);
 }
 
 TEST_CASE("signatures that come along count, for the file that they are put on") {
@@ -271,6 +271,66 @@ TEST_CASE("of several signatures the one that counts is asked") {
   CHECK(host.losses({host.change("p", "2")}).empty());
 }
 
+TEST_CASE("a digest that is listed counts where a store has the file sealed, and not by itself") {
+  Installed host;
+  host.make_signer("k");
+  host.put("p", "tool", "tool-2");
+  store::Entry entry = host.sign("p", "tool", "k");
+  entry.signature.clear();
+  host.trust.digests.push_back({entry.digest, Role::Loader, {}});
+  const Loss loss = host.one_loss({host.change("p", "2")});
+  CHECK(loss.because == Reason::NotSealed);
+  host.bring("p", store_of_p, {entry});
+  CHECK(host.losses({host.change("p", "2")}).empty());
+  // What is no code is not sealed either.
+  host.run("chmod -x p" + host.name("/tool"));
+  CHECK(host.losses({host.change("p", "2")}).size() == 1);
+}
+
+TEST_CASE("a store whose signature is worth less takes nothing from a file that IMA proves") {
+  Installed host;
+  host.trust_signer("k", Role::Library);
+  host.put("p", "tool", "tool-2");
+  host.bring("p", store_of_p, {host.sign("p", "tool", "k")});
+  const Loss loss = host.one_loss({host.change("p", "2")});
+  CHECK(loss.then == Verdict::Library);
+  host.list_content("tool-2", Role::Loader);
+  CHECK(host.losses({host.change("p", "2")}).empty());
+}
+
+TEST_CASE("a loader that would have one of its grants no more is a loss") {
+  Installed host;
+  host.trust.digests.clear();
+  host.list("host/usr/sbin/tool", Role::Loader, {"admin"});
+  host.trust_signer("loaders", Role::Loader, {"full"});
+  host.trust_signer("admins", Role::Loader, {"admin"});
+  host.put("p", "tool", "tool-2");
+  host.bring("p", store_of_p, {host.sign("p", "tool", "loaders")});
+  const Loss loss = host.one_loss({host.change("p", "2")});
+  CHECK(loss.then == Verdict::Loader);
+  CHECK(loss.missing_grants == std::vector<std::string>{"admin"});
+  // Whichever store is read first.
+  host.stores["/var/lib/bpfgate/sigs.d/fetched.json"] = {"fetched", {host.sign("p", "tool", "admins")}};
+  CHECK(host.losses({host.change("p", "2")}).empty());
+  // And what includes the grant is no less.
+  host.stores.clear();
+  host.trust.digests.clear();
+  host.list("host/usr/sbin/tool", Role::Loader, {"inspect", "none"});
+  CHECK(host.losses({host.change("p", "2")}).empty());
+}
+
+TEST_CASE("what replaces another package's file, or nobody's, is looked at") {
+  Installed host;
+  host.put("q", "tool", "tool-2");
+  host.put("q", "new", "new");
+  const Loss loss = host.one_loss({host.change("q", "1")});
+  CHECK(loss.package == "q");
+  CHECK(loss.path == host.name("/tool"));
+  CHECK(loss.now == Verdict::Loader);
+  host.list_content("tool-2", Role::Loader);
+  CHECK(host.losses({host.change("q", "1")}).empty());
+}
+
 TEST_CASE("a diverted file is another one") {
   Installed host;
   host.put("p", "tool", "tool-2");
@@ -278,13 +338,11 @@ TEST_CASE("a diverted file is another one") {
   // p's own file is at the other name, and what is at this one stays.
   CHECK(host.losses({host.change("p", "2")}).empty());
   host.run("cp host/usr/sbin/tool host/usr/sbin/tool.distrib");
-  auto losses = host.losses({host.change("p", "2")});
-  REQUIRE(losses.size() == 1);
-  CHECK(losses[0].path == host.name("/tool.distrib"));
+  Loss loss = host.one_loss({host.change("p", "2")});
+  CHECK(loss.path == host.name("/tool.distrib"));
   host.diversions[0].by = "p";
-  losses = host.losses({host.change("p", "2")});
-  REQUIRE(losses.size() == 1);
-  CHECK(losses[0].path == host.name("/tool"));
+  loss = host.one_loss({host.change("p", "2")});
+  CHECK(loss.path == host.name("/tool"));
 }
 
 TEST_CASE("where nothing has evidence, no package is looked at") {

@@ -9,38 +9,12 @@ signer loader
 signer library
 export SOURCE_DATE_EPOCH=1700000000
 
-mkdir -p example/debian/source example/debian
+start_example 1.0 'Package: example-data
+Architecture: all
+Description: no loader'
 cat >example/tool.c <<'C'
 int main(void) { return 0; }
 C
-cat >example/debian/control <<'CONTROL'
-Source: example
-Maintainer: Nobody <nobody@example.org>
-Build-Depends: debhelper-compat (= 13)
-Rules-Requires-Root: no
-
-Package: example
-Architecture: any
-Depends: ${shlibs:Depends}, ${misc:Depends}
-Description: a loader
-
-Package: libexample1
-Architecture: any
-Multi-Arch: same
-Depends: ${shlibs:Depends}, ${misc:Depends}
-Description: a library
-
-Package: example-data
-Architecture: all
-Description: no loader
-CONTROL
-cat >example/debian/changelog <<'CHANGELOG'
-example (1.0) unstable; urgency=medium
-
-  * The first one.
-
- -- Nobody <nobody@example.org>  Tue, 14 Nov 2023 22:13:20 +0000
-CHANGELOG
 cat >example/debian/rules <<'RULES'
 #!/usr/bin/make -f
 %:
@@ -63,7 +37,6 @@ ExecStart=/usr/sbin/tool
 [Install]
 WantedBy=multi-user.target
 UNIT
-echo '3.0 (native)' >example/debian/source/format
 printf '# what calls bpf(2)\nloader /usr/sbin/to*\n' >example/debian/example.bpfgate
 echo 'library /usr/lib/libexample.so.*' >example/debian/libexample1.bpfgate
 chmod +x example/debian/rules
@@ -137,6 +110,21 @@ expect 0 bpfgate store list --store unpacked/usr/lib/bpfgate/sigs.d/example-bpfg
 out_is "sha256:$(fsverity digest --compact theirs/usr/sbin/tool) loader /usr/sbin/tool unsigned"
 grep -qx 'interest-await /usr/sbin/tool' unpacked/DEBIAN/triggers || fail "triggers: $(cat unpacked/DEBIAN/triggers)"
 [ ! -e unpacked/usr/sbin ] || fail "it has the other package's files"
+# Its store, signed in another place, comes back as a file of its source.
+companion_store=unpacked/usr/lib/bpfgate/sigs.d/example-bpfgate.json
+cp $companion_store companion/debian/example-bpfgate.store
+expect 0 bpfgate store sign --store companion/debian/example-bpfgate.store --key loader.key --cert loader.pem
+build_package companion
+rm -rf unpacked && dpkg-deb -x example-bpfgate_1.0_*.deb unpacked
+cmp $companion_store companion/debian/example-bpfgate.store || fail "another store than the one that was signed"
+# Which a later version of the other package has outgrown.
+printf 'for ../later.deb\nloader /usr/sbin/tool\n' >companion/debian/example-bpfgate.bpfgate
+dpkg-deb -R first.deb later
+echo later >>later/usr/sbin/tool
+dpkg-deb --build --root-owner-group later later.deb >.out
+if build_package companion 2>/dev/null; then fail "built with signatures of another version"; fi
+grep -q 'debian/example-bpfgate.store: has no signature of /usr/sbin/tool' build.log || fail "not said: $(tail build.log)"
+rm companion/debian/example-bpfgate.store
 # Of an installed one.
 printf 'for bash\nlibrary /bin/bas*\n' >companion/debian/example-bpfgate.bpfgate
 build_package companion

@@ -6,8 +6,10 @@
 
 DEB_BUILD_OPTIONS=noautodbgsym "$(dirname "$0")/../../packaging/deb/build" packages >build.log 2>&1 ||
   { tail -n 40 build.log; fail "packaging/deb/build"; }
-expect 0 lintian --fail-on error,warning packages/*.changes
-[ ! -s .out ] || fail "lintian has something to say"
+if command -v lintian >/dev/null; then
+  expect 0 lintian --fail-on error,warning packages/*.changes
+  [ ! -s .out ] || fail "lintian has something to say"
+fi
 for package in bpfgate bpfgated rpm-plugin-bpfgate dh-bpfgate; do dpkg-deb -R packages/${package}_*.deb $package; done
 
 # has PACKAGE GLOB: exactly one file.
@@ -22,6 +24,7 @@ has bpfgate 'usr/libexec/bpfgate/apt-preflight'
 [ -n "$(find bpfgate -path '*/systemd/system/bpfgate-apply.service')" ] || fail "no unit that applies"
 has bpfgate 'usr/lib/systemd/system-preset/50-bpfgate.preset'
 has bpfgate 'usr/share/initramfs-tools/hooks/bpfgate'
+has bpfgate 'usr/share/bpfgate/mkosi/postoutput'
 has bpfgate 'usr/lib/dracut/modules.d/*/module-setup.sh'
 has bpfgate 'usr/share/doc/bpfgate/PACKAGING.md*'
 has bpfgated 'usr/lib/systemd/system-preset/50-bpfgated.preset'
@@ -34,6 +37,20 @@ grep -qx 'interest-await /usr/lib/bpfgate/sigs.d' bpfgate/DEBIAN/triggers || fai
 grep -q 'update-initramfs' bpfgate/DEBIAN/triggers || fail "the initramfs keeps its bpfgate"
 grep -q 'systemd-sysusers.*bpfgate.conf' bpfgated/DEBIAN/postinst || fail "the user of the metrics is not made"
 if grep -q 'deb-systemd-invoke .*start' bpfgate/DEBIAN/postinst; then fail "something is started by being installed"; fi
+
+# Made into signed ones where the key is: others by version, whole by their own checksums, and one for the other.
+signer owner
+expect 0 "$(dirname "$0")/../../packaging/deb/sign" owner.key owner.pem packages/bpfgate_*.deb packages/bpfgated_*.deb
+for package in bpfgate bpfgated; do
+  dpkg-deb -R packages/${package}_*+signed_*.deb signed-$package
+  rm packages/${package}_*+signed_*.deb
+  (cd signed-$package && md5sum --quiet -c DEBIAN/md5sums) || fail "$package: its checksums are not those of its files"
+  expect 0 bpfgate store list --store signed-$package/usr/lib/bpfgate/sigs.d/$package.json
+  grep -q 'CN=test owner' .out || fail "$package is not signed"
+done
+version=$(sed -n 's/^Version: //p' signed-bpfgate/DEBIAN/control)
+[ "${version%+signed}" != "$version" ] || fail "the version is $version"
+grep -q "bpfgate (= $version)" signed-bpfgated/DEBIAN/control || fail "bpfgated is for another bpfgate"
 
 # Signed elsewhere, the stores are of the programs as they are in the packages.
 signer admins
@@ -52,8 +69,8 @@ DPKG_ROOT=$PWD/root sh bpfgate/DEBIAN/postrm remove
 [ -e root/var/lib/bpfgate ] || fail "removing takes what purging does"
 DPKG_ROOT=$PWD/root sh bpfgate/DEBIAN/postrm purge
 { [ ! -e root/var/lib/bpfgate ] && [ -e root/var/lib/other ]; } || fail "purging: $(ls root/var/lib)"
-mkdir bin pin
-removal() { sed "s,/sys/fs/bpf/bpfgate,$PWD/pin," bpfgate/DEBIAN/prerm | PATH=$PWD/bin:$PATH sh -s "$@"; }
+mkdir bin
+removal() { PATH=$PWD/bin:$PATH sh bpfgate/DEBIAN/prerm "$@"; }
 # shellcheck disable=SC2016 # for the script
 printf '#!/bin/sh\necho "{ \\"mode\\": \\"$MODE\\" }"\n' >bin/bpfgate
 chmod +x bin/bpfgate

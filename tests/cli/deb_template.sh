@@ -9,36 +9,11 @@ signer loader
 signer library
 export SOURCE_DATE_EPOCH=1700000000
 architecture=$(dpkg-architecture -q DEB_HOST_ARCH)
-mkdir -p example/debian/source
-cat >example/debian/control <<'CONTROL'
-Source: example
-Maintainer: Nobody <nobody@example.org>
-Build-Depends: debhelper-compat (= 13)
-Rules-Requires-Root: no
-
-Package: example
-Architecture: any
-Depends: ${shlibs:Depends}, ${misc:Depends}
-Description: a loader
-
-Package: libexample1
-Architecture: any
-Multi-Arch: same
-Depends: ${shlibs:Depends}, ${misc:Depends}
-Description: a library
-
-Package: example-amd64-signed-template
+# shellcheck disable=SC2016 # for debhelper
+start_example '1:2.0~rc1' 'Package: example-amd64-signed-template
 Architecture: any
 Depends: ${misc:Depends}
-Description: template
-CONTROL
-cat >example/debian/changelog <<'CHANGELOG'
-example (1:2.0~rc1) unstable; urgency=medium
-
-  * The first one.
-
- -- Nobody <nobody@example.org>  Tue, 14 Nov 2023 22:13:20 +0000
-CHANGELOG
+Description: template'
 cat >example/debian/rules <<'RULES'
 #!/usr/bin/make -f
 %:
@@ -48,7 +23,6 @@ override_dh_auto_install:
 	install -D /bin/true debian/libexample1/usr/lib/libexample.so.1
 RULES
 chmod +x example/debian/rules
-echo '3.0 (native)' >example/debian/source/format
 echo 'Nobody has a right in this.' >example/debian/copyright
 echo 'loader /usr/sbin/tool' >example/debian/example.bpfgate
 echo 'library /usr/lib/libexample.so.*' >example/debian/libexample1.bpfgate
@@ -86,7 +60,13 @@ python3 service.py $template signed/source || fail "the service cannot make anyt
 # From here on there is the source package alone.
 rm -r signed/source
 (cd signed && dpkg-source -x example-amd64-signed_1+2.0~rc1.dsc source) >source.log 2>&1 || fail "dpkg-source -x"
+# By whom the signatures are to be may be said: those that are not are not taken.
+export DEB_BPFGATE_CERT=$PWD/loader.pem DEB_BPFGATE_LIBRARY_CERT=$PWD/loader.pem
+if build_package signed/source; then fail "a library's signature by who signs loaders is wanted, and another is taken"; fi
+grep -q 'no signature by CN=test loader of what is listed' build.log || fail "not said: $(tail build.log)"
+DEB_BPFGATE_LIBRARY_CERT=$PWD/library.pem
 build_package signed/source || fail "dpkg-buildpackage of the companions"
+unset DEB_BPFGATE_CERT DEB_BPFGATE_LIBRARY_CERT
 
 # Companions: a store each, which is all that they have, and the signatures in it are those of the packages' files.
 for package in example libexample1; do

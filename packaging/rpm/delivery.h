@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What becomes of one package's signatures on this host. rpm asks in three steps: before anything of the package is
+// What becomes of one package's signatures on this host. rpm asks in four steps: before anything of the package is
 // there, what needs no content is checked; a file that has been written under a temporary name is compared with its
-// signature and gets it; a file that has got its name is sealed. The first two can still refuse the package; and the
+// signature and gets it; a file that has got its name is sealed; and when all have theirs it is the turn of stores, and
+// of what waits for those. The first two can still refuse the package; and the
 // first is the better one, because rpm before 4.20, when a file is refused, also removes those files of the package
 // that were there and were to stay.
 //
-// All of it may run in a chroot without /proc, so nothing here opens anything but the files themselves.
+// All of it may run in a chroot without /proc: nothing here opens anything but the files themselves, and stores.
 #pragma once
 
 #include <sys/types.h>
@@ -37,7 +38,8 @@ struct Contents {
 
 class Delivery {
  public:
-  // Without certificates a signature is only looked at for its form: the gate has the last word anyway.
+  // Without certificates a signature is only looked at for its form: the gate has the last word anyway. But a seal
+  // stays, whoever has put junk into a header, so only what is code gets one then.
   explicit Delivery(std::vector<crypto::Certificate> certificates, Stores stores = Stores())
       : certificates_(std::move(certificates)), stores_(std::move(stores)) {}
 
@@ -52,9 +54,13 @@ class Delivery {
   // error means that the signature is not one of this file by a signer named, or cannot be told to be.
   Result<> prepare(size_t entry, int written, const char* path, const std::string& destination);
 
-  // The file has its name. What cannot be sealed is remembered; so is what has
-  // been replaced since. A file without a signature of the package's may have one in a store.
+  // The file has its name. What cannot be sealed is remembered; so is what has been replaced since.
   void commit(const char* path);
+
+  // All files that have been written have their names. A file without a signature of the package's may have one in a
+  // store; and a signature that was compared with nobody's certificate, and the algorithm of its seal, count only where
+  // no store says another. Once is enough: finish() does it where nobody has.
+  void settle();
 
   // What did not succeed, one line each, and whatever was prepared and never committed if `is_installed`.
   std::vector<std::string> finish(bool is_installed);
@@ -63,12 +69,18 @@ class Delivery {
   using Inode = std::pair<dev_t, ino_t>;
   struct Prepared {
     std::string destination;
+    Bytes signature;
     fsverity::Digest digest;
-    bool is_committed = false;
+    std::string path;  // that it was committed as
   };
   [[nodiscard]] Result<> check_claim(ByteView signature) const;
   [[nodiscard]] Result<> check(ByteView signature, const fsverity::Digest& digest) const;
-  [[nodiscard]] Result<> seal(const char* path, const Inode& inode, const Prepared& prepared) const;
+  [[nodiscard]] std::map<std::string, Stores::Carried> names() const;
+  [[nodiscard]] Result<bool> may_be_sealed(int fd) const;
+  Result<> prepare_file(int fd, const Bytes& signature, const Inode& inode, const std::string& destination);
+  [[nodiscard]] Result<> seal(const Inode& inode, const Prepared& prepared) const;
+  [[nodiscard]] Result<bool> is_done_by_store(int fd, const Prepared& prepared) const;
+  void seal_or_say(const Inode& inode, const Prepared& prepared);
   [[nodiscard]] fsverity::Parameters parameters() const { return {contents_.algorithm, 4096, {}}; }
 
   std::vector<crypto::Certificate> certificates_;

@@ -6,8 +6,9 @@
 //   tsm_pre           refuses a transaction with a mistake in the options
 //   psm_pre           the signatures of the package: what needs no content is checked, and may refuse the package
 //   fsm_file_prepare  compares a file with its signature, which may refuse the package, too, and sets its xattr
-//   fsm_file_post     seals it when it has its name; %post comes when all have theirs
-//   psm_post          what could not be sealed
+//   fsm_file_post     seals it when it has its name
+//   scriptlet_pre     %post, or a trigger, is about to run: all files have their names, and it is the turn of stores
+//   psm_post          so it is if there was no scriptlet; what could not be sealed
 //
 // rpm is C: no exception leaves a hook.
 #include <rpm/header.h>
@@ -21,6 +22,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <sstream>
 
 #include "crypto/base64.h"
@@ -55,9 +57,10 @@ Result<std::vector<std::string>> files_at(const std::string& place) {
   std::error_code error;
   if (!std::filesystem::is_directory(place, error)) return std::vector<std::string>{place};
   std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(place, error)) {
-    const std::string extension = entry.path().extension();
-    if (extension == ".pem" || extension == ".der") files.push_back(entry.path());
+  std::filesystem::directory_iterator entry(place, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string extension = entry->path().extension();
+    if (extension == ".pem" || extension == ".der") files.push_back(entry->path());
   }
   if (error) return fail(ErrorKind::Failed, place + ": " + error.message());
   if (files.empty()) return fail(ErrorKind::Invalid, place + ": no certificate in it, no *.pem or *.der");
@@ -81,10 +84,19 @@ Result<std::vector<crypto::Certificate>> load_certificates(const std::string& op
   return certificates;
 }
 
+// Whatever goes wrong refuses transactions, in tsm_pre(): a plugin that fails here is left out.
+Result<std::vector<crypto::Certificate>> certificates_for(rpmPlugin plugin) {
+  try {
+    const char* options = rpmPluginOpts(plugin);
+    return load_certificates(options != nullptr ? options : "");
+  } catch (const std::exception& error) {
+    return fail(ErrorKind::Failed, error.what());
+  }
+}
+
 rpmRC init(rpmPlugin plugin, rpmts) {
   return guarded([&] {
-    const char* options = rpmPluginOpts(plugin);
-    Result<std::vector<crypto::Certificate>> loaded = load_certificates(options != nullptr ? options : "");
+    Result<std::vector<crypto::Certificate>> loaded = certificates_for(plugin);
     auto state = std::make_unique<Plugin>(
         Plugin{Delivery(loaded ? std::move(*loaded) : std::vector<crypto::Certificate>()), {}, 0});
     if (!loaded) state->mistake = line("%__transaction_bpfgate", loaded.error());
@@ -117,7 +129,7 @@ rpmRC tsm_post(rpmPlugin plugin, rpmts, int) {
     size_t failures = std::exchange(plugin_of(plugin).failures, 0);
     if (failures > 0)
       log(RPMLOG_WARNING,
-          "signed files that are not sealed: " + std::to_string(failures) + "; a gate takes none of them for a loader");
+          "signatures that are not as they should be: " + std::to_string(failures) + "; see the warnings above");
     return RPMRC_OK;
   });
 }
@@ -150,6 +162,25 @@ bool is_configuration(rpmfiles files, int entry) {
          (rpmfilesFMode(files, entry) & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0;
 }
 
+// Names of one file: rpm unpacks it for the last one, and whoever has signed it may have done so for the first. Of two
+// signatures neither is known to be the right one.
+Result<> unite_links(rpmfiles list, Contents& contents) {
+  for (size_t entry = 0; entry < contents.files.size(); ++entry) {
+    const int* linked = nullptr;
+    const uint32_t count = rpmfilesFLinks(list, static_cast<int>(entry), &linked);
+    if (count < 2 || linked == nullptr || contents.files[entry].signature.empty()) continue;
+    for (const int other : std::span(linked, count)) {
+      Bytes& theirs = contents.files[static_cast<size_t>(other)].signature;
+      if (theirs.empty()) theirs = contents.files[entry].signature;
+      if (theirs != contents.files[entry].signature)
+        return fail(ErrorKind::Invalid, printable(contents.files[entry].name) + " is one file with " +
+                                            printable(contents.files[static_cast<size_t>(other)].name) +
+                                            ", and has another signature");
+    }
+  }
+  return {};
+}
+
 // Not rpmfiVSignature(), which fills every signature up to the length of the longest with zeros.
 Result<> read_signatures(Header header, rpmfiles list, Contents& contents) {
   TagData tag;
@@ -165,6 +196,7 @@ Result<> read_signatures(Header header, rpmfiles list, Contents& contents) {
                   printable(contents.files[entry].name) + ": its signature " + decoded.error().message);
     contents.files[entry].signature = *std::move(decoded);
   }
+  TRY(unite_links(list, contents));
   // Where it is missing rpm takes SHA-256.
   const uint64_t number = headerGetNumber(header, RPMTAG_VERITYSIGNATUREALGO);
   TRY_ASSIGN(contents.algorithm, number == 0 ? fsverity::Algorithm::Sha256 : fsverity::algorithm_numbered(number));
@@ -180,7 +212,7 @@ Result<Contents> contents_of(rpmte element) {
     contents.files.push_back({is_ghost ? "" : Text(rpmfilesFN(list.get(), entry)).get(), {}});
   }
   contents.is_installed = rpmteType(element) == TR_ADDED;
-  // Before and after the transaction rpm asks for scriptlets alone, with a package that has no files.
+  // Before and after the transaction rpm asks for scriptlets alone, without the list of files.
   if (!contents.is_installed || contents.files.empty()) return contents;
   HeaderHandle header(rpmteHeader(element));
   if (header) TRY(read_signatures(header.get(), list.get(), contents));
@@ -205,6 +237,14 @@ rpmRC psm_post(rpmPlugin plugin, rpmte element, int result) {
       log(RPMLOG_WARNING, std::string(rpmteNEVRA(element)) + ": " + failure);
       ++state.failures;
     }
+    return RPMRC_OK;
+  });
+}
+
+// Before %pre, too, when there is no file yet.
+rpmRC scriptlet_pre(rpmPlugin plugin, const char*, int) {
+  return guarded([&] {
+    plugin_of(plugin).delivery.settle();
     return RPMRC_OK;
   });
 }
@@ -244,7 +284,7 @@ __attribute__((visibility("default"))) rpmPluginHooks_s bpfgate_hooks = {
     bpfgate::rpm_plugin::tsm_post,
     bpfgate::rpm_plugin::psm_pre,
     bpfgate::rpm_plugin::psm_post,
-    nullptr,  // scriptlet_pre
+    bpfgate::rpm_plugin::scriptlet_pre,
     nullptr,  // scriptlet_fork_post
     nullptr,  // scriptlet_post
     nullptr,  // fsm_file_pre

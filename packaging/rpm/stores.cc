@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <utility>
 
 #include "base/io.h"
 #include "store/apply.h"
@@ -22,6 +24,8 @@ std::string trouble_of(const store::Applied& applied) {
       return printable(applied.path) + ": is listed in a store of signatures, and none that counts is of its content";
     case store::Outcome::NoSignature:
       return printable(applied.path) + ": is listed in a store of signatures, and nobody has signed it yet";
+    case store::Outcome::Untrusted:  // is said with a policy only
+    case store::Outcome::Kept:
     case store::Outcome::Applied:
     case store::Outcome::AlreadyThere:
     case store::Outcome::Absent:
@@ -40,17 +44,18 @@ std::string line(const std::string& file, const Error& error) { return printable
 
 Result<UniqueFd> Stores::open_root() const { return open_file(root_.empty() ? "/" : root_, O_PATH | O_DIRECTORY); }
 
-void Stores::begin(std::map<std::string, bool> names) {
-  // One that goes must not be remembered.
-  if (std::ranges::any_of(names, [](const auto& name) { return store::is_store(name.first); })) is_loaded_ = false;
+void Stores::begin(std::map<std::string, Carried> names, bool is_installed) {
+  // One that goes must not be remembered. One that comes is read when it has its name.
+  if (!is_installed && std::ranges::any_of(names, [](const auto& name) { return store::is_store(name.first); }))
+    is_loaded_ = false;
   names_ = std::move(names);
+  committed_.clear();
   troubles_.clear();
 }
 
-void Stores::load_store(int root, const std::string& name) {
+void Stores::take(const std::string& name, Result<store::Store> loaded) {
   for (auto& [path, listed] : listed_) std::erase_if(listed, [&](const Listed& one) { return one.store == name; });
   troubles_.erase(name);
-  auto loaded = store::load_below(root, name);
   if (!loaded) {
     troubles_[name] = line(loaded.error());
     return;
@@ -61,56 +66,62 @@ void Stores::load_store(int root, const std::string& name) {
   }
 }
 
-void Stores::load() {
-  if (std::exchange(is_loaded_, true)) return;
+Result<> Stores::load(int root) {
+  if (is_loaded_) return {};
+  TRY_ASSIGN(auto stores, store::load_stores(root));
   listed_.clear();
-  auto load_all = [&]() -> Result<> {
-    TRY_ASSIGN(const UniqueFd root, open_root());
-    TRY_ASSIGN(const std::vector<fs::path> files, store::find_stores(root.get()));
-    for (const fs::path& file : files) load_store(root.get(), file);
-    return {};
-  };
-  if (auto done = load_all(); !done) troubles_[""] = line(done.error());
+  for (auto& [file, store] : stores) take(file, std::move(store));
+  is_loaded_ = true;
+  return {};
 }
 
 // A signature that does not count is as if it were not listed.
 void Stores::apply_to(int root, const std::string& name, const Check& check) {
   auto own = names_.find(name);
   auto found = listed_.find(name);
-  if (found == listed_.end() || found->second.empty() || (own != names_.end() && own->second)) return;
+  if (found == listed_.end() || found->second.empty()) return;
+  if (own == names_.end() || own->second == Carried::Proven) return;
+  std::vector<Listed> listed;
+  std::vector<Listed> of_others;
+  std::ranges::partition_copy(found->second, std::back_inserter(listed), std::back_inserter(of_others),
+                              [&](const Listed& one) { return names_.contains(one.store); });
+  std::ranges::move(of_others, std::back_inserter(listed));
   std::vector<store::Entry> chosen;
-  for (const Listed& listed : found->second)
-    if (listed.entry.signature.empty() || check(listed.entry.signature, listed.entry.digest))
-      chosen.push_back(listed.entry);
+  for (Listed& one : listed)
+    if (one.entry.signature.empty() || check(one.entry.signature, one.entry.digest))
+      chosen.push_back(std::move(one.entry));
   store::Application application;
   application.root = root;
+  application.replaces = own->second == Carried::Unproven;
   std::vector<store::Applied> applied = store::apply(chosen, application);
-  if (applied.empty()) applied.push_back({name, store::Outcome::OtherContent});
-  troubles_.erase(name);
-  // What a store says of another package's file may be about another version of it, which is no trouble of this one's.
-  if (own == names_.end() && applied.front().outcome) return;
+  if (applied.empty()) applied.push_back({name, {name}, store::Outcome::OtherContent});
+  const Result<store::Outcome>& outcome = applied.front().outcome;
+  // What has a signature of its package's is no worse off for a store that has none.
+  if (application.replaces && outcome && *outcome == store::Outcome::NoSignature) return;
   if (std::string trouble = trouble_of(applied.front()); !trouble.empty()) troubles_[name] = std::move(trouble);
 }
 
-void Stores::commit(const std::string& path, const Check& check) {
-  load();
-  auto root = open_root();
-  if (!root) {
-    troubles_[""] = line(root.error());
-    return;
-  }
-  const std::string name = path.substr(root_.size());
-  if (!store::is_store(name)) return apply_to(root->get(), name, check);
-  load_store(root->get(), name);
-  std::vector<std::string> paths;
-  for (const auto& [listed_path, listed] : listed_)
-    if (std::ranges::any_of(listed, [&](const Listed& one) { return one.store == name; })) paths.push_back(listed_path);
-  for (const std::string& listed_path : paths) apply_to(root->get(), listed_path, check);
+void Stores::commit(const std::string& path) { committed_.insert(path.substr(root_.size())); }
+
+void Stores::settle(const Check& check) {
+  if (committed_.empty()) return;
+  auto apply = [&]() -> Result<> {
+    TRY_ASSIGN(const UniqueFd root, open_root());
+    TRY(load(root.get()));
+    for (const std::string& name : committed_)
+      if (store::is_store(name)) take(name, store::load_below(root.get(), name));
+    for (const std::string& name : std::exchange(committed_, {})) apply_to(root.get(), name, check);
+    return {};
+  };
+  // Said in the end if it does not succeed the next time either.
+  troubles_.erase("");
+  if (Result<> applied = apply(); !applied) troubles_[""] = line(applied.error());
 }
 
 std::vector<std::string> Stores::finish() {
   std::vector<std::string> lines;
   for (const auto& [subject, trouble] : troubles_) lines.push_back(trouble);
+  committed_.clear();
   troubles_.clear();
   return lines;
 }

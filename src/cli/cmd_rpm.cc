@@ -19,8 +19,9 @@ constexpr Command rpm_commands[] = {
 
 using Written = std::vector<rpm::SignedFile>;
 
-void print(const std::string& package, const char* verb, const Written& done) {
-  if (done.empty()) std::printf("nothing to sign in %s\n", package.c_str());
+void print(const std::string& package, const char* verb, const Written& done, bool replaces) {
+  if (done.empty())
+    std::printf("nothing to sign in %s%s\n", package.c_str(), replaces ? ", which carries no signatures now" : "");
   for (const rpm::SignedFile& file : done)
     for (const std::string& name : file.names)
       std::printf("%s %s %s\n", verb, to_string(file.digest).c_str(), place_in(package, name).c_str());
@@ -79,7 +80,7 @@ Result<int> write_packages(const RpmWriting& options, std::string_view command, 
       .status_of = [](const Written&) { return exit_good; },
       .print =
           [&](const std::string& package, const Written& done) {
-            if (!options.json) print(package, verb, done);
+            if (!options.json) print(package, verb, done, options.replace);
           },
       .describe = describe,
       .list = "packages",

@@ -12,11 +12,14 @@ ln content/usr/bin/loader content/usr/bin/other-name
 ln -s loader content/usr/bin/symbolic
 cp /bin/false content/usr/bin/plain
 : >content/usr/bin/empty
+chmod +x content/usr/bin/empty
+echo data >content/usr/bin/data
 : >content/var/lib/demo
 "$MAKE_PACKAGE" content plain.rpm
 cp plain.rpm signed.rpm
 # The configuration file, too, as rpmsign would.
-bpfgate rpm sign --key loaders.key --cert loaders.pem --files /usr/bin/loader --files /usr/bin/empty --files /etc/demo.conf signed.rpm >.out
+bpfgate rpm sign --key loaders.key --cert loaders.pem --files /usr/bin/loader --files /usr/bin/empty --files /usr/bin/data \
+  --files /etc/demo.conf signed.rpm >.out
 fsverity sign --key=loaders.key --cert=loaders.pem content/usr/bin/loader loader.sig >.out
 fsverity sign --key=loaders.key --cert=loaders.pem content/usr/bin/empty empty.sig >.out
 
@@ -37,7 +40,11 @@ has_signature() {
 }
 no_signature() { if getfattr -n user.bpf_prog_sig "$1" >/dev/null 2>&1; then fail "$1 has a signature" 1; fi; }
 # A refused package leaves nothing, no temporary either.
-nothing_in() { [ -z "$(find "$1/usr" ! -type d 2>/dev/null)" ] || fail "something was installed: $(find "$1/usr")" 1; }
+nothing_in() {
+  local found
+  found=$(find "$1" -path "$1/var/lib/rpm" -prune -o ! -type d -print)
+  [ -z "$found" ] || fail "something was installed: $found" 1
+}
 delivered() { # ROOT
   has_signature "$1/usr/bin/loader" loader.sig
   has_signature "$1/usr/bin/other-name" loader.sig
@@ -57,8 +64,15 @@ no_signature undefined/usr/bin/loader
 # With it: whose signatures are good without certificates is for the gate to say.
 expect 0 install any '' -i signed.rpm
 delivered any
-# What is sealed says nothing; what cannot be, here or anywhere, does.
-fsverity measure any/usr/bin/loader >/dev/null 2>&1 || err 'signed files that are not sealed: 2'
+# What is sealed says nothing; what cannot be, here or anywhere, does. And what is no code is not sealed for anybody's signature.
+err '/usr/bin/data: is neither executable nor ELF'
+# Where there are no seals that is so of the loader, by all its names, and of the empty program.
+cp /bin/true probe
+if fsverity enable probe 2>/dev/null; then not_sealed=0; else not_sealed=2; fi
+[ "$(grep -c 'bpfgate: demo-1-1.*: /usr/bin/.*fs-verity' .err)" = $not_sealed ] || fail "not $not_sealed files that cannot be sealed"
+err "signatures that are not as they should be: $((not_sealed + 1)); see the warnings above"
+[ "$(grep -c 'bpfgate: ' .err)" = $((not_sealed + 2)) ] || fail "it says something else"
+no_signature any/usr/bin/data
 expect 0 install plain '' -i plain.rpm
 no_signature plain/usr/bin/loader
 if grep -q bpfgate .err; then fail "said something of a package without signatures"; fi
@@ -77,6 +91,8 @@ sed -n 's/^# *\(%_bpfgate_certificates\).*/\1 crt=x/p' "$RPM_MACROS" >macros.cop
 # With certificates: installed, installed again, and taken away.
 expect 0 install named "cert=$PWD/strangers.pem cert=$PWD/loaders.pem" -i signed.rpm
 delivered named
+fsverity sign --key=loaders.key --cert=loaders.pem content/usr/bin/data data.sig >.out
+has_signature named/usr/bin/data data.sig
 expect 0 install named "cert=$PWD/loaders.pem" -U --replacepkgs signed.rpm
 delivered named
 expect 0 install named "cert=$PWD/loaders.pem" -V demo
@@ -90,7 +106,7 @@ delivered directory
 # By nobody named: refused, and so is the whole package. One without signatures is not.
 expect 1 install stranger "cert=$PWD/strangers.pem" -i signed.rpm
 err 'refused: demo-1-1'
-err 'its signature is by nobody named'
+err 'its signature is by nobody named (name the signer'\''s certificate in %_bpfgate_certificates'
 nothing_in stranger
 # What was there stays, files that the new version would have let be included: rpm before 4.20 removes those when a file is
 # refused, so the package is, before it has any.
@@ -124,6 +140,25 @@ expect 1 install grafted "cert=$PWD/loaders.pem" -i --nodigest grafted.rpm
 err 'refused: /usr/bin/'
 err 'its signature is not of this content'
 nothing_in grafted
+# The version before stays, with its program. So does configuration that somebody has edited; what is as this version has it rpm
+# before 4.20 takes for something that it has brought.
+keeps_all() { [ "$(printf '%s\n' 4.20 "$(rpm --version | grep -o '[0-9][0-9.]*')" | sort -V | head -n 1)" = 4.20 ]; }
+for root in unedited edited; do
+  expect 0 install $root "cert=$PWD/loaders.pem" -i signed.rpm
+  [ $root = unedited ] || echo edited >>$root/etc/demo.conf
+  cp $root/etc/demo.conf demo.conf
+  expect 1 install $root "cert=$PWD/loaders.pem" -U --replacepkgs --nodigest grafted.rpm
+  err 'its signature is not of this content'
+  delivered $root
+  if [ $root = edited ] || keeps_all; then
+    cmp $root/etc/demo.conf demo.conf || fail "$root: the configuration is not what it was"
+  elif [ -e $root/etc/demo.conf ]; then
+    fail "the configuration is still there: docs/PACKAGING.md and bpfgate-rpm(1) say that it is not"
+  fi
+done
+# The same content is in the package that is there.
+expect 0 install unedited "cert=$PWD/loaders.pem" -U --replacepkgs signed.rpm
+[ -e unedited/etc/demo.conf ] || fail "the configuration does not come back"
 graft signed.rpm signed.rpm whole.rpm
 expect 0 install whole "cert=$PWD/loaders.pem" -i --nodigest whole.rpm
 delivered whole
@@ -137,25 +172,46 @@ open("malformed.rpm", "wb").write(content[:place] + b"AAAA" + content[place + 4:
 PYTHON
 expect 1 install malformed '' -i --nodigest malformed.rpm
 err 'refused: demo-1-1'
-err '/usr/bin/empty: '
+err '/usr/bin/data: '
 nothing_in malformed
 
-# Signatures in a store: the package's own, and a companion's, which was there before or comes after.
-make_store() { # PACKAGE CONTENT [FILE]...
+# Two names of one file with a signature each: nobody knows which is meant.
+python3 - <<'PYTHON'
+import base64
+content = bytearray(open("signed.rpm", "rb").read())
+text = base64.b64encode(open("loader.sig", "rb").read())
+second = content.index(text, content.index(text) + 1)
+place = second + len(text) - 20
+content[place] = ord("A") if content[place] != ord("A") else ord("B")
+open("differing.rpm", "wb").write(content)
+PYTHON
+expect 1 install differing '' -i --nodigest differing.rpm
+err 'is one file with'
+nothing_in differing
+expect 1 bpfgate rpm inspect differing.rpm
+err 'is one file with'
+
+# Signatures in a store: the package's own, and a companion's, which was there before. One that comes after is for
+# `bpfgate apply --all`, which asks the policy what the files are.
+make_store() { # PACKAGE CONTENT SIGNER [FILE]...
   local store=$2/usr/lib/bpfgate/sigs.d/$1.json
-  bpfgate store add --store "$store" --package "$1" --root content "${@:3}" >.out
-  bpfgate store sign --store "$store" --key loaders.key --cert loaders.pem >.out
+  bpfgate store add --store "$store" --package "$1" --root content "${@:4}" >.out
+  bpfgate store sign --store "$store" --key "$3.key" --cert "$3.pem" >.out
 }
 cp /bin/true content/usr/bin/loader
 cp -a content with-store
-make_store demo with-store content/usr/bin/loader content/usr/bin/empty
+make_store demo with-store loaders content/usr/bin/loader content/usr/bin/empty
 "$MAKE_PACKAGE" with-store stored.rpm
 expect 0 install stored "cert=$PWD/loaders.pem" -i stored.rpm
 delivered stored
+# All is done before %post, in whatever order the names are.
+"$MAKE_PACKAGE" with-store moving.rpm --define 'demo_moved /usr/bin/loader'
+expect 0 install moving '' -i moving.rpm
+has_signature moving/usr/moved loader.sig
 expect 0 install unwanted "cert=$PWD/strangers.pem" -i stored.rpm
 err 'demo-1-1.x86_64: /usr/bin/loader: is listed in a store of signatures, and none that counts is of its content'
 no_signature unwanted/usr/bin/loader
-make_store companion beside content/usr/bin/loader content/usr/bin/empty
+make_store companion beside loaders content/usr/bin/loader content/usr/bin/empty
 "$MAKE_PACKAGE" beside companion.rpm --define 'demo_name companion'
 expect 0 install before '' -i companion.rpm
 no_err_of_ours() { if grep bpfgate: .err; then fail "it says something" 1; fi; }
@@ -165,13 +221,33 @@ delivered before
 expect 0 install after '' -i plain.rpm
 no_signature after/usr/bin/loader
 expect 0 install after '' -i companion.rpm
+no_err_of_ours
+no_signature after/usr/bin/loader
+expect 0 install after '' -U --replacepkgs plain.rpm
 delivered after
-# The package's own signatures go before those of a store.
+# The package's own signatures go before those of a store where they have been compared with a certificate.
 signer others
 cp plain.rpm others.rpm
 bpfgate rpm sign --key others.key --cert others.pem --files /usr/bin/loader others.rpm >.out
 fsverity sign --key=others.key --cert=others.pem content/usr/bin/loader others.sig >.out
 expect 0 install before '' -U --replacepkgs others.rpm
+has_signature before/usr/bin/loader loader.sig
+err ": another signature, as of a store, is in the place of the one in its package's header"
+# The package's own store goes before a companion's, which was there first and is first in the alphabet.
+cp -a content own
+make_store demo own others content/usr/bin/loader
+"$MAKE_PACKAGE" own own.rpm
+expect 0 install before '' -U --replacepkgs own.rpm
+has_signature before/usr/bin/loader others.sig
+has_signature before/usr/bin/empty empty.sig
+# Somebody has changed the algorithm on the way, in the part of the package that no signature is over: the store's counts.
+cp stored.rpm changed.rpm
+bpfgate rpm sign --hash-alg sha512 --key loaders.key --cert loaders.pem --files /usr/bin/loader changed.rpm >.out
+expect 0 install changed '' -i changed.rpm
+delivered changed
+err ": another signature, as of a store, is in the place of the one in its package's header"
+expect 0 install before '' -U --replacepkgs plain.rpm
+expect 0 install before "cert=$PWD/loaders.pem cert=$PWD/others.pem" -U --replacepkgs others.rpm
 has_signature before/usr/bin/loader others.sig
 has_signature before/usr/bin/empty empty.sig
 

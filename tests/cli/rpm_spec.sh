@@ -15,6 +15,15 @@ fi
 
 expect 0 rpmspec -q --qf '%{NAME} ' "${options[@]}" "$RPM_SPEC"
 [ "$(cat .out)" = "$packages " ] || fail "other packages"
+# What meson looks for is there to be built with.
+for name in $(sed -n "s/^[^#]*[ (\[]dependency('\([^']*\)'.*/\1/p" "$SOURCE/meson.build" "$SOURCE/src/meson.build"); do
+  case $name in threads) continue ;; esac
+  grep -q "^BuildRequires: pkgconfig($name)" "$RPM_SPEC" || fail "BuildRequires has no $name"
+done
+# Where there are systemd's macros, presets decide what is enabled; that of bpfgated is nothing.
+systemd=(--define 'systemd_post() post %{*}' --define 'systemd_preun() preun %{*}' --define 'systemd_postun_with_restart() postun %{*}')
+expect 0 rpmspec -P "${systemd[@]}" "$RPM_SPEC"
+out 'post bpfgate-apply.service'
 # As a distribution builds it.
 expect 0 rpmspec -P "$RPM_SPEC"
 grep -q -- ' -Drpm_plugin=true ' .out || fail "the plugin is not built"

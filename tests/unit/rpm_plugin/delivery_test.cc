@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include "base/io.h"
 #include "evidence/evidence.h"
@@ -104,9 +105,63 @@ TEST_CASE_METHOD(Fixture, "a signature of other content is refused when there is
 
 TEST_CASE_METHOD(Fixture, "without certificates the form is all that is looked at") {
   bench.write("file;temporary", "other content");
+  bench.run("chmod +x 'file;temporary'");
   Delivery any = delivery(signature, "");
   REQUIRE(any.prepare(1, -1, written.c_str(), final_name));
   CHECK(signature_of(written) == signature);
+}
+
+TEST_CASE_METHOD(Fixture, "without certificates what is no code is left as it is, and said") {
+  Delivery any = delivery(signature, "");
+  REQUIRE(any.prepare(1, -1, written.c_str(), final_name));
+  CHECK_FALSE(signature_of(written));
+  rename();
+  any.commit(final_name.c_str());
+  std::vector<std::string> failures = any.finish(true);
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0].find("neither executable nor ELF") != std::string::npos);
+  // Whoever has named certificates knows whose it is.
+  bench.run("mv file 'file;temporary'");
+  REQUIRE(delivery(signature).prepare(1, -1, written.c_str(), final_name));
+  CHECK(signature_of(written) == signature);
+}
+
+TEST_CASE_METHOD(Fixture, "a signature that does not fit refuses no package") {
+  // More than a block has room for. What another file beside it has room for says whether the file system has it all
+  // the same.
+  bench.run("cp 'file;temporary' probe && chmod +x 'file;temporary'");
+  const Bytes filler(3900, 'x');
+  for (const std::string& file : {written, bench / "probe"})
+    (void)set_xattr(open_file(file, O_RDONLY).value().get(), "user.filler", filler);
+  const Result<> probe =
+      set_xattr(open_file(bench / "probe", O_RDONLY).value().get(), evidence::signature_xattr, signature);
+  const std::optional<Bytes> expected = probe ? std::optional(signature) : std::nullopt;
+  Delivery any = delivery(signature, "");
+  REQUIRE(any.prepare(1, -1, written.c_str(), final_name));
+  CHECK(signature_of(written) == expected);
+  CHECK(any.finish(false).empty());
+  Delivery again = delivery(signature, "");
+  REQUIRE(again.prepare(1, -1, written.c_str(), final_name));
+  const std::vector<std::string> failures = again.finish(true);
+  REQUIRE(failures.size() == 1);
+  INFO(failures[0]);
+  CHECK(failures[0].find(probe ? "is not where it was installed" : probe.error().message) != std::string::npos);
+  CHECK(signature_of(written) == expected);
+}
+
+TEST_CASE_METHOD(Fixture, "without rpm's descriptor, no link of somebody's leads to another file") {
+  bench.run("mkdir real && printf content >'real/file;temporary' && ln -s real way && chmod g+w real");
+  const std::string there = bench / "way/file;temporary";
+  Delivery good = delivery(signature);
+  REQUIRE(good.prepare(1, -1, there.c_str(), final_name));
+  CHECK_FALSE(signature_of(there));
+  std::vector<std::string> failures = good.finish(true);
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0].find("a link leads there") != std::string::npos);
+  // With it, links are as good as directories.
+  UniqueFd fd = open_file(there, O_WRONLY).value();
+  REQUIRE(delivery(signature).prepare(1, fd.get(), there.c_str(), final_name));
+  CHECK(signature_of(there) == signature);
 }
 
 TEST_CASE_METHOD(Fixture, "a file in the place of the one that rpm has written is refused") {
@@ -114,7 +169,7 @@ TEST_CASE_METHOD(Fixture, "a file in the place of the one that rpm has written i
   bench.run("rm 'file;temporary'; printf content >'file;temporary'");
   check_refused(delivery(signature).prepare(1, fd.get(), written.c_str(), final_name), "replaced");
   bench.run("printf content >victim; ln -sf victim 'file;temporary'");
-  CHECK_FALSE(delivery(signature).prepare(1, -1, written.c_str(), final_name));
+  (void)delivery(signature).prepare(1, -1, written.c_str(), final_name);
   CHECK_FALSE(signature_of(bench / "victim"));
 }
 
@@ -159,4 +214,95 @@ TEST_CASE_METHOD(Fixture, "every failure is said once, and nothing of a package 
   const bool is_sealed = fsverity::measure(fd.get()).value().has_value();
   CHECK(good.finish(true).size() == (is_sealed ? 0 : 1));
   CHECK(good.finish(true).empty());
+}
+
+namespace {
+
+// A package whose file is signed by "a" in its header, and by somebody in a store of the package.
+struct StoreFixture : Fixture {
+  std::string file = bench / "usr/bin/file";
+  std::string store = "/usr/lib/bpfgate/sigs.d/demo.json";
+  fsverity::Digest digest;
+  bool has_seals = false;
+
+  StoreFixture() {
+    bench.run("mkdir -p usr/bin usr/lib/bpfgate/sigs.d && mv 'file;temporary' usr/bin/file && chmod +x usr/bin/file");
+    digest = fsverity::compute(file, {}).value();
+    has_seals = fsverity::is_supported(open_file(file, O_RDONLY).value().get()).value();
+  }
+
+  [[nodiscard]] Bytes signature_by(const std::string& signer) const {
+    bench.run("fsverity sign --key=" + signer + ".key --cert=" + signer + ".pem usr/bin/file " + signer + ".sig");
+    return read_file(bench / (signer + ".sig"), 1 << 16).value();
+  }
+
+  // What the plugin says. In the order of the names, in which the store comes after the file, or the other way round.
+  [[nodiscard]] std::vector<std::string> install(const store::Entry& entry, const std::string& named,
+                                                 bool is_store_first) const {
+    store::Store made;
+    made.package = "demo";
+    made.entries = {entry};
+    REQUIRE(write_file_atomically(bench / store.substr(1), as_bytes(store::to_text(made))));
+    Delivery delivery = untold(named);
+    REQUIRE(delivery.begin({algorithm, {{"/usr/bin/file", signature}, {store, {}}}, true}));
+    delivery.settle();  // as before %pre
+    REQUIRE(delivery.prepare(0, -1, file.c_str(), "/usr/bin/file"));
+    if (is_store_first) delivery.commit((bench / store.substr(1)).c_str());
+    delivery.commit(file.c_str());
+    if (named.empty()) CHECK_FALSE(measured());
+    if (!is_store_first) delivery.commit((bench / store.substr(1)).c_str());
+    delivery.settle();
+    CHECK(measured().has_value() == has_seals);
+    return delivery.finish(true);
+  }
+
+  [[nodiscard]] std::optional<fsverity::Digest> measured() const {
+    return fsverity::measure(open_file(file, O_RDONLY).value().get()).value();
+  }
+
+  // Those that are not about seals, which there may be none of here; of these there is one then.
+  [[nodiscard]] std::vector<std::string> without_seals(std::vector<std::string> failures) const {
+    CHECK(std::erase_if(failures, [](const std::string& failure) {
+            return failure.find("fs-verity") != std::string::npos;
+          }) == (has_seals ? 0 : 1));
+    return failures;
+  }
+
+  fsverity::Algorithm algorithm = fsverity::Algorithm::Sha256;
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(StoreFixture, "the algorithm in a header that nobody has proven seals nothing that a store lists") {
+  algorithm = fsverity::Algorithm::Sha512;
+  const bool is_store_first = GENERATE(false, true);
+  CHECK(without_seals(install({"/usr/bin/file", digest, signature}, "", is_store_first)).empty());
+  CHECK(signature_of(file) == signature);
+  if (has_seals) CHECK(measured() == digest);
+}
+
+TEST_CASE_METHOD(StoreFixture, "a signature of a header gives way to one in a store, and that is said") {
+  const Bytes theirs = signature_by("b");
+  const bool is_store_first = GENERATE(false, true);
+  const std::vector<std::string> failures =
+      without_seals(install({"/usr/bin/file", digest, theirs}, "", is_store_first));
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0].find("in the place of the one in its package's header") != std::string::npos);
+  CHECK(signature_of(file) == theirs);
+  if (has_seals) CHECK(measured() == digest);
+}
+
+TEST_CASE_METHOD(StoreFixture, "what no store has a signature of is sealed as the header says") {
+  store::Entry entry = {"/usr/bin/file", digest, {}};
+  const bool is_store_first = GENERATE(false, true);
+  CHECK(without_seals(install(entry, "", is_store_first)).empty());
+  CHECK(signature_of(file) == signature);
+  if (has_seals) CHECK(measured() == digest);
+}
+
+TEST_CASE_METHOD(StoreFixture, "a signature that was compared with a certificate goes before those in stores") {
+  const bool is_store_first = GENERATE(false, true);
+  CHECK(without_seals(install({"/usr/bin/file", digest, signature_by("b")}, "a", is_store_first)).empty());
+  CHECK(signature_of(file) == signature);
+  if (has_seals) CHECK(measured() == digest);
 }

@@ -110,6 +110,11 @@ refused "the loader is refused"
 # Signatures in a store: the package's own, and those of a companion.
 installs "a package with a store" -U "$packages/demo-4.rpm"
 in_full "a package with a store"
+certificates='%{nil}'
+expect_output "in the place of the one in its package's header" "a header that was changed on the way gives way to the store" \
+  do_rpm --nodeps -U --replacepkgs "$packages/changed-4.rpm"
+delivered "a header that was changed on the way"
+certificates=cert=$keys/loaders.pem
 installs "a companion" -i "$packages/companion.rpm"
 installs "a package whose companion is there" -U "$packages/demo-5.rpm"
 delivered "a package whose companion is there"

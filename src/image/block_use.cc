@@ -65,6 +65,8 @@ class BlockUse {
   }
 
   Result<> check_run(uint64_t first, uint64_t count) {
+    // Such numbers would wrap, and nothing be checked.
+    if (count > used_.size() || first > used_.size() - count) return damaged("its groups are described wrongly");
     for (uint64_t block = first; block < first + count; ++block)
       if (use(block) != nullptr) return damaged("its groups are described wrongly");
     return {};

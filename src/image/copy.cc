@@ -2,21 +2,18 @@
 #include "image/copy.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 
+#include "base/copy.h"
+#include "base/held_file.h"
 #include "base/io.h"
 
 namespace bpfgate::image {
 namespace {
-
-constexpr size_t piece_size = size_t{1} << 20;
 
 Result<UniqueFd> open_regular(const std::filesystem::path& image, int flags) {
   TRY_ASSIGN(UniqueFd fd, open_file(image, flags | O_NONBLOCK | O_NOCTTY));
@@ -46,44 +43,6 @@ Result<> take_lock(int fd, Lock lock) {
 
 bool is_same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
-Result<> write_all(int fd, ByteView content, off_t offset) {
-  while (!content.empty()) {
-    ssize_t count = ::pwrite(fd, content.data(), content.size(), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno("write the copy");
-    content = content.subspan(static_cast<size_t>(count));
-    offset += count;
-  }
-  return {};
-}
-
-Result<> copy_range(int from, int to, off_t begin, off_t end) {
-  Bytes piece(std::min<size_t>(static_cast<size_t>(end - begin), piece_size));
-  while (begin < end) {
-    const size_t wanted = std::min<size_t>(static_cast<size_t>(end - begin), piece.size());
-    ssize_t count = ::pread(from, piece.data(), wanted, begin);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno("read");
-    if (count == 0) return fail(ErrorKind::Failed, "became shorter while it was copied");
-    TRY(write_all(to, ByteView(piece).first(static_cast<size_t>(count)), begin));
-    begin += count;
-  }
-  return {};
-}
-
-Result<> copy_data(int from, int to, off_t size) {
-  off_t end = 0;
-  while (end < size) {
-    off_t begin = ::lseek(from, end, SEEK_DATA);
-    if (begin < 0 && errno == ENXIO) return {};  // a hole up to the end
-    if (begin < 0) return fail_errno("look for data in the image");
-    end = ::lseek(from, begin, SEEK_HOLE);
-    if (end < 0) return fail_errno("look for holes in the image");
-    TRY(copy_range(from, to, begin, end));
-  }
-  return {};
-}
-
 // Of a name that is as long as names can be, the temporary's has the beginning.
 std::string temporary_name(const std::filesystem::path& output, const std::string& suffix) {
   return "." + output.filename().string().substr(0, 200) + "." + suffix;
@@ -99,18 +58,22 @@ Result<LockedImage> LockedImage::open(const std::filesystem::path& image, Lock l
     struct stat locked = {};
     struct stat named = {};
     if (::fstat(fd.get(), &locked) != 0 || ::stat(image.c_str(), &named) != 0) return fail_errno("stat");
-    if (is_same_file(locked, named)) return LockedImage(std::move(fd), locked);
+    if (is_same_file(locked, named)) return LockedImage(std::move(fd), image, locked);
   }
   return fail(ErrorKind::Failed, "is replaced again and again", "wait until nobody works on it");
 }
 
+std::filesystem::path LockedImage::path() const {
+  std::filesystem::path path = "/proc/self/fd/" + std::to_string(fd_.get());
+  return ::access(path.c_str(), R_OK) == 0 ? path : name_;
+}
+
 Result<> LockedImage::check_unchanged() const {
   struct stat now = {};
+  struct stat named = {};
   if (::fstat(fd_.get(), &now) != 0) return fail_errno("stat");
-  if (now.st_size == status_.st_size && now.st_mtim.tv_sec == status_.st_mtim.tv_sec &&
-      now.st_mtim.tv_nsec == status_.st_mtim.tv_nsec)
-    return {};
-  return fail(ErrorKind::Failed, "was written to while it was copied", "wait until nobody works on it");
+  if (::stat(name_.c_str(), &named) == 0 && is_same_file(status_, named) && is_unchanged(status_, now)) return {};
+  return fail(ErrorKind::Failed, "was written to, or replaced, meanwhile", "wait until nobody works on it");
 }
 
 Result<Copy> Copy::beside(const std::filesystem::path& output) {
@@ -148,22 +111,31 @@ Copy::~Copy() {
 
 Result<> Copy::fill(const LockedImage& image) {
   status_ = image.status();
-  if (::ioctl(fd_.get(), FICLONE, image.fd()) != 0) {
-    if (::ftruncate(fd_.get(), status_.st_size) != 0) return fail_errno("make room for the copy");
-    TRY(copy_data(image.fd(), fd_.get(), status_.st_size));
-  }
+  TRY(copy_content(image.fd(), fd_.get(), status_.st_size));
   return image.check_unchanged();
 }
 
-// An image that is sealed in place stays its owner's, where that is allowed. EINVAL: the owner, or the group, is none
-// of the user namespace that this runs in.
+// EINVAL: the owner, or the group, is none of the user namespace that this runs in.
+Result<bool> try_chown(int fd, uid_t owner, gid_t group) {
+  if (::fchown(fd, owner, group) == 0) return true;
+  if (errno == EPERM || errno == EINVAL) return false;
+  return fail_errno("chown the copy");
+}
+
+// An image that is sealed in place stays its owner's, where that is allowed, or at least its group's; what the group
+// might do with it, no other group may.
 Result<> Copy::take_over_mode() const {
   struct stat now = {};
   if (::fstat(fd_.get(), &now) != 0) return fail_errno("stat");
-  const bool is_same_owner = now.st_uid == status_.st_uid && now.st_gid == status_.st_gid;
-  if (!is_same_owner && ::fchown(fd_.get(), status_.st_uid, status_.st_gid) != 0 && errno != EPERM && errno != EINVAL)
-    return fail_errno("chown the copy");
-  if (::fchmod(fd_.get(), status_.st_mode & 0777) != 0) return fail_errno("chmod the copy");
+  bool has_group = now.st_gid == status_.st_gid;
+  if (now.st_uid != status_.st_uid || !has_group) {
+    TRY_ASSIGN(const bool has_both, try_chown(fd_.get(), status_.st_uid, status_.st_gid));
+    has_group = has_group || has_both;
+  }
+  if (!has_group) {
+    TRY_ASSIGN(has_group, try_chown(fd_.get(), static_cast<uid_t>(-1), status_.st_gid));
+  }
+  if (::fchmod(fd_.get(), status_.st_mode & (has_group ? 0777 : 0707)) != 0) return fail_errno("chmod the copy");
   return {};
 }
 

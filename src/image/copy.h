@@ -24,13 +24,17 @@ class LockedImage {
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const struct stat& status() const { return status_; }
-  // Not everybody asks for locks.
+  // By which libext2fs opens what is locked, and nothing that got its name since; where there is no /proc, the name.
+  [[nodiscard]] std::filesystem::path path() const;
+  // Not everybody asks for locks: it was neither written to since, nor has another file got its name.
   [[nodiscard]] Result<> check_unchanged() const;
 
  private:
-  LockedImage(UniqueFd fd, const struct stat& status) : fd_(std::move(fd)), status_(status) {}
+  LockedImage(UniqueFd fd, std::filesystem::path name, const struct stat& status)
+      : fd_(std::move(fd)), name_(std::move(name)), status_(status) {}
 
   UniqueFd fd_;
+  std::filesystem::path name_;
   struct stat status_;
 };
 

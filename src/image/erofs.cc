@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <iterator>
 #include <regex>
 
 #include "base/process.h"
@@ -26,9 +27,10 @@ Result<std::string> read_answer(int output) {
   }
 }
 
-Result<std::string> ask(const std::filesystem::path& image, const std::string& path) {
-  auto process = Process::start({"dump.erofs", "--path=" + path, std::filesystem::absolute(image).string()},
-                                Process::Complaints::Hidden);
+// Its standard input is the image, which it opens there: the one that was verified, whatever has its name by now.
+Result<std::string> ask(const HeldFile& image, const std::string& path) {
+  auto process =
+      Process::start({"dump.erofs", "--path=" + path, "/proc/self/fd/0"}, Process::Complaints::Hidden, image.fd());
   if (!process && process.error().code == ENOENT)
     return fail(ErrorKind::Unsupported, "dump.erofs is not there", "install it: Debian's package is erofs-utils");
   if (!process) return Failure(std::move(process).error());
@@ -41,16 +43,21 @@ Result<std::string> ask(const std::filesystem::path& image, const std::string& p
 
 // "Size: 35664  On-disk size: 35664  regular file", and in the next line "NID: 10496   Links: 1   Layout: 2". The
 // number of the inode is the node's (erofs_iget() in fs/erofs/inode.c).
-Result<uint64_t> number_of(const std::filesystem::path& image, const std::string& path) {
+Result<uint64_t> number_of(const HeldFile& image, const std::string& path) {
   // They would be lines of their own in the answer.
   if (path.find('\n') != std::string::npos)
     return fail(ErrorKind::Unsupported, "has a line break in its name", "rename it, or use another file system");
   TRY_ASSIGN(const std::string answer, ask(image, path));
   static const std::regex form("(?:^|\n)Size: *[0-9]+ +On-disk size: *[0-9]+ +([a-z ]+)\nNID: *([0-9]{1,19}) ");
-  std::smatch found;
-  if (!std::regex_search(answer, found, form))
+  const std::sregex_iterator answers(answer.begin(), answer.end(), form);
+  if (answers == std::sregex_iterator())
     return fail(ErrorKind::Failed, "there is no such file in the image",
                 "paths begin at the root of the image, and no symbolic link may be on the way");
+  // In front of it stands the first of the file's names, which is the image's and may have lines of its own.
+  if (std::distance(answers, {}) > 1)
+    return fail(ErrorKind::Failed, "has a name that dump.erofs prints as if it were an answer",
+                "whoever made the image wants it mistaken for another file: make it without that name");
+  const std::smatch& found = *answers;
   if (found[1].str().starts_with("symlink"))
     return fail(ErrorKind::Failed, "is a symbolic link", "name the file that it points to, as a path in the image");
   if (!found[1].str().starts_with("regular"))
@@ -60,7 +67,7 @@ Result<uint64_t> number_of(const std::filesystem::path& image, const std::string
 
 }  // namespace
 
-Result<std::vector<uint64_t>> erofs_numbers(const std::filesystem::path& image, std::span<const std::string> paths) {
+Result<std::vector<uint64_t>> erofs_numbers(const HeldFile& image, std::span<const std::string> paths) {
   std::vector<uint64_t> numbers;
   for (const std::string& path : paths) {
     Result<uint64_t> number = number_of(image, path);

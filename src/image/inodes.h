@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/held_file.h"
 #include "base/result.h"
 
 namespace bpfgate::image {
@@ -18,13 +18,15 @@ enum class Kind { Ext4, Squashfs, Erofs };
 
 std::string_view name_of(Kind kind);  // "ext4", "squashfs", "erofs"
 
-// What is in the image, if it can be a volume: ErrorKind::Invalid where it is another file system, or a whole disk; and
-// ErrorKind::Failed where it could not be mounted read-only as it is, or takes content from elsewhere.
-Result<Kind> check_volume(const std::filesystem::path& image);
+// What is in the image, if it can be a volume: ErrorKind::Invalid where it is another file system, more than one, or a
+// whole disk; and ErrorKind::Failed where it is larger than the `covered` bytes that a root hash is of, takes content
+// from elsewhere, or is an ext4 that could not be mounted read-only as it is.
+Result<Kind> check_volume(const HeldFile& image, uint64_t covered);
 
 // The numbers that stat(2) will show of these regular files, in their order. Paths are absolute and without . and ..;
 // those of squashfs and erofs lead over no symbolic link. Tools and libraries that are not there are
-// ErrorKind::Unsupported.
-Result<std::vector<uint64_t>> inode_numbers(const std::filesystem::path& image, std::span<const std::string> paths);
+// ErrorKind::Unsupported. An image that was written to since it was opened is ErrorKind::Failed.
+Result<std::vector<uint64_t>> inode_numbers(const HeldFile& image, uint64_t covered,
+                                            std::span<const std::string> paths);
 
 }  // namespace bpfgate::image

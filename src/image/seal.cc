@@ -102,13 +102,14 @@ class Run {
     TRY(check_not_mounted(image_));
     TRY_ASSIGN(const LockedImage locked, LockedImage::open(image_, lock()));
     TRY_ASSIGN(Copy copy, Copy::beside(output_));
-    TRY(examine());
+    TRY(examine(locked.path()));
     if (is_refused()) return refused();
     TRY(copy.fill(locked));
     TRY(work_on(copy.path()));
     if (is_refused()) return refused();
     TRY(check_result(copy.path()));
     if (is_refused()) return refused();
+    TRY(locked.check_unchanged());
     TRY(copy.put_in_place());
     return std::move(outcome_);
   }
@@ -120,8 +121,8 @@ class Run {
   }
   [[nodiscard]] bool is_refused() const { return !outcome_.refused.empty(); }
 
-  Result<> examine() {
-    TRY_ASSIGN(FileSystem file_system, FileSystem::open(image_, Access::Read, request_.offset));
+  Result<> examine(const std::filesystem::path& image) {
+    TRY_ASSIGN(FileSystem file_system, FileSystem::open(image, Access::Read, request_.offset));
     TRY(check_image(file_system, request_.parameters));
     TRY(file_system.read_bitmaps());
     TRY(check_block_use(file_system));

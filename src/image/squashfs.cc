@@ -72,11 +72,11 @@ Failure failure(const std::string& what, int code) {
 
 class Reader {
  public:
-  static Result<Reader> open(const std::filesystem::path& image) {
+  static Result<Reader> open(const HeldFile& image) {
     TRY_ASSIGN(const Squashfs* library, squashfs());
     Reader reader(library);
-    reader.file_.reset(library->sqfs_open_file(image.c_str(), SQFS_FILE_OPEN_READ_ONLY));
-    if (!reader.file_) return fail_errno(image.string());
+    reader.file_.reset(library->sqfs_open_file(image.path().c_str(), SQFS_FILE_OPEN_READ_ONLY));
+    if (!reader.file_) return fail_errno(image.name());
     if (int code = library->sqfs_super_read(reader.super_.get(), reader.file_.get()); code != 0)
       return failure("read the superblock", code);
     TRY(reader.start());
@@ -124,7 +124,7 @@ class Reader {
 
 }  // namespace
 
-Result<std::vector<uint64_t>> squashfs_numbers(const std::filesystem::path& image, std::span<const std::string> paths) {
+Result<std::vector<uint64_t>> squashfs_numbers(const HeldFile& image, std::span<const std::string> paths) {
   TRY_ASSIGN(const Reader reader, Reader::open(image));
   std::vector<uint64_t> numbers;
   for (const std::string& path : paths) {

@@ -3,16 +3,16 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/held_file.h"
 #include "base/result.h"
 
 namespace bpfgate::image {
 
 // As inode_numbers() in image/inodes.h; errors name the path alone.
-Result<std::vector<uint64_t>> squashfs_numbers(const std::filesystem::path& image, std::span<const std::string> paths);
+Result<std::vector<uint64_t>> squashfs_numbers(const HeldFile& image, std::span<const std::string> paths);
 
 }  // namespace bpfgate::image

@@ -54,6 +54,15 @@ err 'i.img: no file in it is sealed'
 expect 1 bpfgate image check none.img
 err 'none.img: No such file or directory'
 
+# A table that is to begin so far away that its end would come before, or where another begins.
+for first in 18446744073709551615 18446744073709551600 131; do
+  image i.img 16M -b 1024 -O '64bit,^metadata_csum,^uninit_bg,^has_journal'
+  refused 0 i.img bpfgate image seal i.img -o out.img --block-size 1024 /usr/bin/tool
+  debugfs -w -R "set_bg 1 inode_table $first" i.img >/dev/null 2>&1
+  refused 1 i.img bpfgate image seal i.img -o out.img --block-size 1024 /usr/bin/tool
+  err 'i.img: is damaged: its groups are described wrongly'
+done
+
 mkfifo fifo
 expect 1 bpfgate image check fifo
 err 'fifo: is no regular file'

@@ -74,6 +74,18 @@ if [ "$(id -u)" = 0 ] && unshare --user --map-root-user true 2>/dev/null; then
   chgrp 12345 one.img
   refused 0 one.img unshare --user --map-root-user "$BPFGATE" image seal one.img -o out.img /other
 fi
+# The group's permissions are that group's, or nobody's.
+if [ "$(id -u)" = 0 ]; then
+  chown 4242:12345 one.img
+  chmod 0640 one.img
+  no_chown() { setpriv --bounding-set=-chown "$@"; }
+  refused 0 one.img no_chown --clear-groups "$BPFGATE" image seal one.img -o out.img /other
+  [ "$(stat -c '%u:%g %a' out.img)" = '0:0 600' ] || fail "the result is another group's: $(stat -c '%u:%g %a' out.img)"
+  refused 0 one.img no_chown --groups 12345 "$BPFGATE" image seal one.img -o out.img /other
+  [ "$(stat -c '%u:%g %a' out.img)" = '0:12345 640' ] || fail "the result is not the group's: $(stat -c '%u:%g %a' out.img)"
+  refused 0 one.img "$BPFGATE" image seal one.img -o out.img /other
+  [ "$(stat -c '%u:%g %a' out.img)" = '4242:12345 640' ] || fail "the result is not its owner's: $(stat -c '%u:%g %a' out.img)"
+fi
 
 # A file of two names, named by both; a path with more slashes than it needs.
 image one.img 16M -b 4096

@@ -25,6 +25,14 @@ inline void write_all(const std::filesystem::path& path, const std::string& cont
   REQUIRE(stream.flush());
 }
 
+// Over what is there.
+inline void write_at(const std::filesystem::path& path, size_t position, const std::string& content) {
+  std::fstream stream(path, std::ios::in | std::ios::out | std::ios::binary);
+  stream.seekp(static_cast<std::streamoff>(position));
+  stream << content;
+  REQUIRE(stream.flush());
+}
+
 // Whether it exits with 0. sbin, because that is not on everybody's path.
 inline bool run(const std::string& command) {
   return std::system(("PATH=$PATH:/usr/sbin:/sbin; { " + command + "; } >command.log 2>&1").c_str()) == 0;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <catch2/generators/catch_generators.hpp>
 
 #include "base/io.h"
 #include "image/image.h"
@@ -256,21 +258,70 @@ TEST_CASE("an image is read by several at once, and replaced by one alone") {
   CHECK(within(image, maker.path("two")) == busy);
 }
 
-TEST_CASE("whatever ends a run leaves no copy, where files need no name") {
+TEST_CASE("an image that is changed or replaced while it is worked on is not replaced by what it was") {
   ImageMaker maker;
   maker.add("usr/bin/tool", "content");
   const std::filesystem::path image = maker.make("-b 4096");
-  UniqueFd unnamed(::open(maker.path("").c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!unnamed) SKIP("the build directory's file system has none");
-  std::vector<std::string> names;
+  const std::filesystem::path output = GENERATE(true, false) ? maker.path("out") : std::filesystem::path();
+  std::function<void()> meanwhile = [] {};
+  auto attempt = [&] {
+    const Request request{.paths = {"/usr/bin/tool"},
+                          .signature = [&](const Candidate&) -> Result<std::optional<Bytes>> {
+                            meanwhile();
+                            return std::nullopt;
+                          },
+                          .output = output};
+    return message_of(seal(image, request));
+  };
+  const std::string refused = image.string() + ": was written to, or replaced, meanwhile";
+  SECTION("nothing is done to it") { CHECK(attempt().empty()); }
+  SECTION("it is written to, and the time put back") {
+    meanwhile = [&] {
+      const auto before = std::filesystem::last_write_time(image);
+      ::usleep(20000);  // longer than the clock of file systems takes for a tick
+      std::fstream(image, std::ios::in | std::ios::out | std::ios::binary) << "new";
+      std::filesystem::last_write_time(image, before);
+    };
+    CHECK(attempt() == refused);
+    CHECK(read_all(image).starts_with("new"));
+    CHECK_FALSE(std::filesystem::exists(maker.path("out")));
+  }
+  SECTION("another file gets its name") {
+    meanwhile = [&] {
+      test::write_all(maker.path("other"), "other");
+      std::filesystem::rename(maker.path("other"), image);
+    };
+    CHECK(attempt() == refused);
+    CHECK(read_all(image) == "other");
+    CHECK_FALSE(std::filesystem::exists(maker.path("out")));
+  }
+}
+
+TEST_CASE("the copy that is worked on has no name, or one that goes with it") {
+  ImageMaker maker;
+  maker.add("usr/bin/tool", "content");
+  const std::filesystem::path image = maker.make("-b 4096");
+  auto others = [&] {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(maker.path("")))
+      if (entry.path().filename() != "image" && entry.path().filename() != "root")
+        names.push_back(entry.path().filename());
+    return names;
+  };
+  std::vector<std::string> meanwhile;
   const Request request{.paths = {"/usr/bin/tool"}, .signature = [&](const Candidate&) -> Result<std::optional<Bytes>> {
-                          for (const auto& entry : std::filesystem::directory_iterator(maker.path("")))
-                            names.push_back(entry.path().filename());
+                          meanwhile = others();
                           return std::nullopt;
                         }};
   CHECK(seal(image, request)->refused.empty());
-  std::ranges::sort(names);
-  CHECK(names == std::vector<std::string>{"image", "root"});
+  UniqueFd unnamed(::open(maker.path("").c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (unnamed) {
+    CHECK(meanwhile.empty());
+  } else {
+    REQUIRE(meanwhile.size() == 1);
+    CHECK(meanwhile[0].starts_with(".image."));
+  }
+  CHECK(others().empty());
 }
 
 TEST_CASE("a file system begins where it is said to") {

@@ -67,11 +67,10 @@ Result<volume::TreeParameters> parameters_of(const FormatOptions& options) {
 
 // The image would be replaced by what is made of it.
 Result<> check_they_differ(const fs::path& image, const fs::path& tree, const fs::path& root_hash) {
-  std::error_code ignored;
   for (const fs::path& output : {tree, root_hash})
-    if (fs::equivalent(image, output, ignored))
+    if (is_same_file(image, output))
       return fail(ErrorKind::Usage, output.string() + " is the image itself", "give each file a name of its own");
-  if (fs::absolute(tree).lexically_normal() != fs::absolute(root_hash).lexically_normal()) return {};
+  if (!is_same_file(tree, root_hash)) return {};
   return fail(ErrorKind::Usage, "--tree and --root-hash-file are the same file", "give each file a name of its own");
 }
 
@@ -88,7 +87,8 @@ Result<int> format(const FormatOptions& options) {
   const fs::path tree = tree_of(options.files);
   const fs::path root_hash = root_hash_file_of(options.files);
   TRY(check_they_differ(options.files.image, tree, root_hash));
-  TRY(image::check_volume(options.files.image));
+  TRY_ASSIGN(const HeldFile image, HeldFile::open(options.files.image));
+  TRY(image::check_volume(image, image.size().value_or(UINT64_MAX)));
   const Result<Bytes> before = volume::read_root_hash(root_hash);
   TRY_ASSIGN(const volume::Tree made, volume::format(options.files.image, tree, root_hash, parameters));
   if (!before || *before != made.root_hash) warn_of_old_signature(options.files);
@@ -154,11 +154,13 @@ Result<SignatureFinding> check_signature(const VerifyOptions& options, const Byt
 }
 
 Result<int> verify(const VerifyOptions& options) {
-  TRY_ASSIGN(const volume::Tree tree, check_volume_of(options.files));
+  TRY_ASSIGN(const CheckedVolume checked, check_volume_of(options.files));
+  const volume::Tree& tree = checked.tree;
   TRY_ASSIGN(const SignatureFinding signature, check_signature(options, tree.root_hash));
   if (options.files.json) {
     Json output = volume_output("volume verify", options.files, tree);
-    output["signed"] = signature.is_there;
+    output["signed"] = signature.signer.has_value();
+    output["signature_present"] = signature.is_there;
     if (signature.signer) output["signer"] = *signature.signer;
     print_json(output);
   } else {
@@ -173,11 +175,10 @@ Result<int> verify(const VerifyOptions& options) {
 
 Result<volume::Opening> opening_of(const OpenOptions& options) {
   volume::Opening opening{options.files.image, tree_of(options.files), {}, {}, options.name};
-  TRY_ASSIGN(TrustedRootHash trusted, root_hash_of(options.files));
-  opening.root_hash = std::move(trusted.value);
+  TRY_ASSIGN(opening.root_hash, root_hash_of(options.files));
   TRY_ASSIGN(std::optional<volume::Signature> signature, read_signature_of(options.files));
   if (signature) {
-    TRY(check_partition(*signature, opening.root_hash, signature_of(options.files).string()));
+    TRY(check_partition(*signature, opening.root_hash.value, signature_of(options.files).string()));
     opening.signature = std::move(signature->pkcs7);
   } else if (options.signed_only) {
     return fail(ErrorKind::Refused, signature_of(options.files).string() + " is not there, and the volume not signed",
@@ -188,15 +189,18 @@ Result<volume::Opening> opening_of(const OpenOptions& options) {
 
 Result<int> open(const OpenOptions& options) {
   TRY_ASSIGN(const volume::Opening opening, opening_of(options));
-  TRY_ASSIGN(const volume::Tree tree, volume::open(opening));
+  TRY_ASSIGN(const volume::Opened opened, volume::open(opening));
   const std::string device = "/dev/mapper/" + options.name;
+  if (!opened.complaint.empty())
+    std::fprintf(stderr, "bpfgate: %s is open, but: %s\n", printable(device).c_str(), opened.complaint.c_str());
   if (options.files.json) {
-    Json output = volume_output("volume open", options.files, tree);
+    Json output = volume_output("volume open", options.files, opened.tree);
     output["device"] = device;
     output["signed"] = opening.signature.has_value();
     print_json(output);
   } else {
-    std::printf("%s %s%s\n", device.c_str(), volume::root_hash_text(tree).c_str(), opening.signature ? " signed" : "");
+    std::printf("%s %s%s\n", device.c_str(), volume::root_hash_text(opened.tree).c_str(),
+                opening.signature ? " signed" : "");
   }
   TRY(flush_output());
   return exit_good;

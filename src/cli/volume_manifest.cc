@@ -85,19 +85,21 @@ Json loader_entry(const Loader& loader, uint64_t inode) {
   return entry;
 }
 
-Result<Json> loader_entries(const std::vector<Loader>& loaders, const std::string& image) {
+Result<Json> loader_entries(const std::vector<Loader>& loaders, const CheckedVolume& checked) {
   std::vector<std::string> paths;
   paths.reserve(loaders.size());
   for (const Loader& loader : loaders) paths.push_back(loader.path);
-  TRY_ASSIGN(const std::vector<uint64_t> numbers, image::inode_numbers(image, paths));
+  TRY_ASSIGN(const uint64_t covered, volume::covered_size(checked.tree));
+  TRY_ASSIGN(const std::vector<uint64_t> numbers, image::inode_numbers(checked.image, covered, paths));
   Json entries = Json::array();
   std::map<uint64_t, std::string> known;
   for (size_t i = 0; i < loaders.size(); ++i) {
     auto [first, is_new] = known.emplace(numbers[i], paths[i]);
     if (!is_new)
-      return fail(ErrorKind::Invalid,
-                  image + ": " + printable(first->second) + " and " + printable(paths[i]) + " are the same file",
-                  "name it once");
+      return fail(
+          ErrorKind::Invalid,
+          checked.image.name() + ": " + printable(first->second) + " and " + printable(paths[i]) + " are the same file",
+          "name it once");
     entries.push_back(loader_entry(loaders[i], numbers[i]));
   }
   return entries;
@@ -126,10 +128,10 @@ Result<Json> entry_of(const ManifestOptions& options) {
   }
   TRY_ASSIGN(const std::string name, name_of(options));
   // The numbers are worth what the content is, so that is held to the root hash first.
-  TRY_ASSIGN(const volume::Tree tree, check_volume_of(options.files));
-  TRY(check_algorithm(tree, options));
-  Json entry = {{"name", name}, {"root_hash", volume::root_hash_text(tree)}};
-  TRY_ASSIGN(entry["loaders"], loader_entries(loaders, options.files.image));
+  TRY_ASSIGN(const CheckedVolume checked, check_volume_of(options.files));
+  TRY(check_algorithm(checked.tree, options));
+  Json entry = {{"name", name}, {"root_hash", volume::root_hash_text(checked.tree)}};
+  TRY_ASSIGN(entry["loaders"], loader_entries(loaders, checked));
   TRY(check_entry(entry, loaders));
   return entry;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/volume_options.h"
 
+#include "image/inodes.h"
 #include "volume/sidecars.h"
 
 namespace bpfgate::cli {
@@ -51,15 +52,39 @@ fs::path signature_of(const VolumeOptions& options) {
   return options.signature.empty() ? volume::sidecars_of(options.image).signature : fs::path(options.signature);
 }
 
-Result<TrustedRootHash> root_hash_of(const VolumeOptions& options) {
-  TrustedRootHash trusted;
+namespace {
+
+// Where the algorithm is named, the digits are as many as it has: they alone are what is signed.
+Result<volume::RootHash> named_root_hash(const std::string& text) {
+  Result<fsverity::Digest> digest = fsverity::digest_from_string(text);
+  if (digest) return volume::RootHash{std::move(digest->value), std::string(fsverity::name_of(digest->algorithm))};
+  return fail(ErrorKind::Usage, "--root-hash: \"" + printable(text) + "\": " + digest.error().message,
+              "give it as bpfgate volume format prints it");
+}
+
+// A rename replaces the name in its directory, whatever links lead there.
+fs::path place_of(const fs::path& path) {
+  std::error_code error;
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  const fs::path directory = fs::weakly_canonical(fs::absolute(path).parent_path(), error);
+  return error ? whole : directory / whole.filename();
+}
+
+}  // namespace
+
+bool is_same_file(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  return fs::equivalent(a, b, ignored) || place_of(a) == place_of(b);
+}
+
+Result<volume::RootHash> root_hash_of(const VolumeOptions& options) {
+  volume::RootHash trusted;
   if (options.root_hash.empty()) {
     TRY_ASSIGN(trusted.value, volume::read_root_hash(root_hash_file_of(options)));
     return trusted;
   }
-  const size_t colon = options.root_hash.find(':');
-  if (colon != std::string::npos) trusted.algorithm = options.root_hash.substr(0, colon);
-  Result<Bytes> value = from_hex(options.root_hash.substr(colon == std::string::npos ? 0 : colon + 1));
+  if (options.root_hash.find(':') != std::string::npos) return named_root_hash(options.root_hash);
+  Result<Bytes> value = from_hex(options.root_hash);
   if (!value || value->empty())
     return fail(ErrorKind::Usage, "--root-hash: \"" + printable(options.root_hash) + "\" has no hexadecimal digits",
                 "give it as bpfgate volume format prints it");
@@ -75,11 +100,14 @@ Result<std::optional<volume::Signature>> read_signature_of(const VolumeOptions& 
   return signature;
 }
 
-Result<volume::Tree> check_volume_of(const VolumeOptions& options) {
-  TRY_ASSIGN(const TrustedRootHash trusted, root_hash_of(options));
-  TRY_ASSIGN(volume::Tree tree, volume::check(options.image, tree_of(options), trusted.value));
-  if (trusted.algorithm.empty() || trusted.algorithm == tree.algorithm) return tree;
-  return fail(ErrorKind::Failed, tree_of(options).string() + " is of " + tree.algorithm + ", not " + trusted.algorithm);
+Result<CheckedVolume> check_volume_of(const VolumeOptions& options) {
+  TRY_ASSIGN(const volume::RootHash trusted, root_hash_of(options));
+  TRY_ASSIGN(HeldFile image, HeldFile::open_private(options.image));
+  TRY_ASSIGN(const HeldFile tree_file, HeldFile::open_private(tree_of(options)));
+  TRY_ASSIGN(volume::Tree tree, volume::check(image, tree_file, trusted));
+  TRY_ASSIGN(const uint64_t covered, volume::covered_size(tree));
+  TRY(image::check_volume(image, covered));
+  return CheckedVolume{std::move(image), std::move(tree)};
 }
 
 Json volume_output(std::string_view command, const VolumeOptions& options, const volume::Tree& tree) {

@@ -37,17 +37,21 @@ std::filesystem::path root_hash_file_of(const VolumeOptions& options);
 std::filesystem::path signature_of(const VolumeOptions& options);
 
 // As given, or of its file. One that is given may say its algorithm, "sha256:HEX", as manifests do.
-struct TrustedRootHash {
-  std::string algorithm;  // empty: whatever the tree says
-  Bytes value;
-};
-Result<TrustedRootHash> root_hash_of(const VolumeOptions& options);
+Result<volume::RootHash> root_hash_of(const VolumeOptions& options);
+
+// Whether writing to the one name would replace the other: they lead to one file, or will when there is one.
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b);
 
 // The signature that is given, which must be there; or the one beside the image, if any.
 Result<std::optional<volume::Signature>> read_signature_of(const VolumeOptions& options);
 
-// Reads image and tree, and holds both to the root hash.
-Result<volume::Tree> check_volume_of(const VolumeOptions& options);
+// An image that was held to its root hash; whatever is read of it is what was.
+struct CheckedVolume {
+  HeldFile image;
+  volume::Tree tree;
+};
+// Reads image and tree, and holds both to the root hash; what is no file system then is refused.
+Result<CheckedVolume> check_volume_of(const VolumeOptions& options);
 
 // "algorithm", "root_hash", "salt", "uuid" and sizes, with `command` in front.
 Json volume_output(std::string_view command, const VolumeOptions& options, const volume::Tree& tree);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "base/io.h"
 #include "cli/cli.h"
@@ -10,6 +11,8 @@
 
 namespace bpfgate::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 struct SignVolumeOptions {
   VolumeOptions files;
@@ -37,11 +40,34 @@ Result<volume::Signature> signature_by(const SigningKey& key, const Bytes& root_
   return signature;
 }
 
+// Whoever verifies the signature asks nothing of the digits. The gate knows these two algorithms.
+Result<> check_is_root_hash(const Bytes& root_hash) {
+  if (root_hash.size() == 32 || root_hash.size() == 64) return {};
+  return fail(ErrorKind::Invalid,
+              "the root hash has " + std::to_string(root_hash.size()) + " bytes; of sha256 it has 32, and of sha512 64",
+              "give it as bpfgate volume format prints it");
+}
+
+// What is written takes the place of what has the name.
+Result<> check_is_no_input(const fs::path& output, const SignVolumeOptions& options) {
+  const std::pair<const char*, fs::path> inputs[] = {{"the image", options.files.image},
+                                                     {"its hash tree", tree_of(options.files)},
+                                                     {"the root hash", root_hash_file_of(options.files)},
+                                                     {"the key", options.key},
+                                                     {"the certificate", options.certificate},
+                                                     {"the PIN", options.pin.file}};
+  for (const auto& [what, input] : inputs)
+    if (!input.empty() && is_same_file(output, input))
+      return fail(ErrorKind::Usage, output.string() + " is " + what + ", and would be replaced",
+                  "give each file a name of its own");
+  return {};
+}
+
 Result<> check_they_differ(const SignVolumeOptions& options) {
-  const auto whole = [](const std::filesystem::path& path) {
-    return std::filesystem::absolute(path).lexically_normal();
-  };
-  if (options.partition.empty() || whole(options.partition) != whole(signature_of(options.files))) return {};
+  TRY(check_is_no_input(signature_of(options.files), options));
+  if (options.partition.empty()) return {};
+  TRY(check_is_no_input(options.partition, options));
+  if (!is_same_file(options.partition, signature_of(options.files))) return {};
   return fail(ErrorKind::Usage, "--partition and the signature are the same file", "give each file a name of its own");
 }
 
@@ -67,7 +93,8 @@ void print(const volume::Signature& signature, const SignVolumeOptions& options)
 
 Result<int> sign(const SignVolumeOptions& options) {
   TRY(check_they_differ(options));
-  TRY_ASSIGN(const TrustedRootHash root_hash, root_hash_of(options.files));
+  TRY_ASSIGN(const volume::RootHash root_hash, root_hash_of(options.files));
+  TRY(check_is_root_hash(root_hash.value));
   TRY_ASSIGN(const SigningKey key, load_signing_key(options.key, options.certificate, options.pin));
   TRY(check_reproducible(options, key));
   TRY_ASSIGN(const volume::Signature signature, signature_by(key, root_hash.value));

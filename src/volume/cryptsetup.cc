@@ -50,8 +50,10 @@ Result<Context> Context::open(const std::filesystem::path& tree, const std::file
   return Context(library, std::move(device), std::move(messages));
 }
 
+std::string Context::complaint() const { return std::exchange(*messages_, {}); }
+
 Failure Context::failure(const std::string& what, int code, std::string remedy) const {
-  std::string said = std::exchange(*messages_, {});
+  std::string said = complaint();
   if (said.empty()) said = std::strerror(-code);
   Failure failure = fail(ErrorKind::Failed, what + ": " + said, std::move(remedy));
   failure.error().code = -code;

@@ -37,6 +37,8 @@ class Context {
   // "WHAT: Verification failed at position 4096", in the library's own words since the last failure. `code` is what it
   // returned, a negative errno.
   [[nodiscard]] Failure failure(const std::string& what, int code, std::string remedy = {}) const;
+  // What it has said, whatever it returned; empty: nothing.
+  [[nodiscard]] std::string complaint() const;
 
  private:
   struct Closer {

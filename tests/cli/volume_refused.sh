@@ -38,8 +38,22 @@ head -c 62 good.roothash >v.roothash
 expect 1 bpfgate volume verify v.raw
 err 'the root hash has 31 bytes, and that of v.verity has 32'
 cp good.roothash v.roothash
-expect 1 bpfgate volume verify v.raw --root-hash "sha512:$(cat v.roothash)"
-err 'v.verity is of sha256, not sha512'
+# A root hash says which algorithm's it is: it has as many digits, and so has the tree, but for some that are of another all the same.
+expect 0 bpfgate volume verify v.raw --root-hash "sha256:$(cat v.roothash)"
+for text in "sha512:$(cat v.roothash)" sha512:00 sha256: "sha1:$(head -c 40 v.roothash)" ":$(cat v.roothash)"; do
+  for command in 'verify v.raw' 'open v.raw name' 'manifest v.raw'; do
+    read -ra words <<<"$command"
+    expect 2 bpfgate volume "${words[@]}" --root-hash "$text"
+    err "--root-hash: \"$text\": "
+  done
+done
+veritysetup format v.raw sha3.verity --hash sha3-256 --root-hash-file sha3.roothash >.veritysetup
+expect 0 bpfgate volume verify v.raw --tree sha3.verity --root-hash "$(cat sha3.roothash)"
+for command in 'verify v.raw' 'open v.raw name' 'manifest v.raw'; do
+  read -ra words <<<"$command"
+  expect 1 bpfgate volume "${words[@]}" --tree sha3.verity --root-hash "sha256:$(cat sha3.roothash)"
+  err 'sha3.verity is of sha3-256, not sha256'
+done
 expect 2 bpfgate volume verify v.raw --root-hash xyz
 # What a script has left empty is no wish for what is beside the image.
 for option in --root-hash --root-hash-file --tree --signature; do expect 2 bpfgate volume verify v.raw $option ''; done
@@ -71,6 +85,10 @@ ln -s v.raw link.raw
 refused 2 'link.raw is the image itself' v.raw --tree link.raw
 refused 2 'v.raw is the image itself' v.raw --root-hash-file ./v.raw
 refused 2 '--tree and --root-hash-file are the same file' v.raw --tree x --root-hash-file ./x
+ln -s . here
+refused 2 'here/v.raw is the image itself' v.raw --root-hash-file here/v.raw
+refused 2 '--tree and --root-hash-file are the same file' v.raw --tree x --root-hash-file here/x
+refused 2 '--tree and --root-hash-file are the same file' v.raw --tree here/../x --root-hash-file ../"${PWD##*/}"/../x
 refused 2 'is no salt' v.raw --salt 0
 refused 2 'is no salt' v.raw --salt "$(printf '%0514d' 0)"
 refused 2 'is no UUID' v.raw --uuid 1-2
@@ -83,13 +101,30 @@ expect 2 bpfgate volume
 expect 2 bpfgate volume format
 expect 2 bpfgate volume verify v.raw --root-hash 00 --root-hash-file v.roothash
 
-# A disk that is full, where there may be mounts of one's own.
+# No room for the tree.
+limited() (trap '' XFSZ && ulimit -f 1 && exec "$BPFGATE" "$@")
+unchanged expect 1 limited volume format v.raw
+err 'v.raw: its hash tree cannot be made'
+
+# A disk that is full, where there may be mounts of one's own: so that there is no room for the tree, or for the root hash alone.
+# full FILLING OPTION...: files are made before, and what is left of them is printed.
+full() {
+  # shellcheck disable=SC2016 # the inner shell's
+  unshare --map-root-user --mount bash -c 'mount -t tmpfs -o size=4k tmpfs small && head -c "$2" /dev/zero >small/filling || exit 9
+    "$1" volume format v.raw "${@:3}"; status=$?; ls -A small; exit $status' - "$BPFGATE" "$@"
+}
 mkdir small
 if unshare --map-root-user --mount true 2>/dev/null; then
-  # shellcheck disable=SC2016 # the inner shell's $1
-  expect 1 unshare --map-root-user --mount bash -c 'mount -t tmpfs -o size=4k tmpfs small || exit 9
-    "$1" volume format v.raw --tree small/tree --root-hash-file small/roothash; status=$?; ls -A small; exit $status' - "$BPFGATE"
-  [ ! -s .out ] || fail "something is left on the full disk"
+  unchanged expect 1 full 0 --tree small/tree --root-hash-file small/roothash
+  err 'v.raw: its hash tree cannot be made'
+  out_is filling
+  unchanged expect 1 full 4096 --root-hash-file small/roothash
+  err 'small/roothash: No space left on device'
+  out_is filling
+  expect 0 full 0 --tree other.verity --root-hash-file small/roothash
+  [ "$(tail -n +2 .out)" = "$(printf 'filling\nroothash')" ] || fail "no root hash on the small disk"
+else
+  echo "no namespaces for users: no disk that is full" >&2
 fi
 
 # Without root there is no opening; and before it comes to that, signature and root hash must be of one volume.

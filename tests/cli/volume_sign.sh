@@ -31,9 +31,9 @@ cmp v.roothash.p7s expected || fail "not the signature of openssl smime"
 expect 0 bpfgate volume verify v.raw --cert other.pem --cert vendor.pem
 out_is "intact signed-by-vendor.pem sha256:$(cat v.roothash) v.raw"
 expect 0 bpfgate volume verify --json v.raw --cert vendor.pem
-json 'o["signed"] and o["signer"] == "vendor.pem"'
+json 'o["signed"] is True and o["signature_present"] is True and o["signer"] == "vendor.pem"'
 expect 0 bpfgate volume verify --json v.raw
-json 'o["signed"] and "signer" not in o'
+json 'o["signed"] is False and o["signature_present"] is True and "signer" not in o'
 
 # The content of systemd's partition for it.
 python3 - "$(cat v.roothash)" <<'PYTHON' || fail "not such a partition"
@@ -60,6 +60,18 @@ cmp elsewhere/v.roothash.p7s v.roothash.p7s || fail "another run, another signat
 cmp elsewhere/partition v.partition || fail "another run, another partition"
 expect 0 bpfgate volume sign none.raw --root-hash "$(tr a-f A-F <v.roothash)" --key vendor.key --cert vendor.pem -o upper
 cmp upper v.roothash.p7s || fail "capital digits were signed"
+
+# Digits that are no root hash of the algorithm that is named, or of none that the gate knows.
+expect 0 bpfgate volume sign none.raw --root-hash "sha256:$(cat v.roothash)" --key vendor.key --cert vendor.pem -o named
+cmp named v.roothash.p7s || fail "another signature of the same root hash"
+for text in sha512:00 "sha512:$(cat v.roothash)" sha256:00 "sha1:$(head -c 40 v.roothash)"; do
+  unchanged expect 2 bpfgate volume sign v.raw --root-hash "$text" --key vendor.key --cert vendor.pem
+  err "--root-hash: \"$text\": "
+done
+for digits in 00 "$(head -c 40 v.roothash)" "$(cat v.roothash v.roothash v.roothash)"; do
+  unchanged expect 1 bpfgate volume sign v.raw --root-hash "$digits" --key vendor.key --cert vendor.pem
+  err 'bytes; of sha256 it has 32, and of sha512 64'
+done
 
 # Others' signatures, others' hashes, and damage.
 expect 1 bpfgate volume verify v.raw --cert other.pem
@@ -108,6 +120,20 @@ unchanged expect 1 bpfgate volume sign none.raw --key vendor.key --cert vendor.p
 unchanged expect 1 bpfgate volume sign v.raw --key vendor.key --cert vendor.pem -o /dev/null
 unchanged expect 1 bpfgate volume sign v.raw --key vendor.key --cert vendor.pem --partition none/partition
 unchanged expect 4 bpfgate volume verify v.raw --cert none
+ln -s . here
+ln vendor.pem twin.pem
+for output in v.raw ./v.raw here/v.raw v.verity v.roothash vendor.key vendor.pem here/vendor.pem twin.pem; do
+  for option in -o --partition; do
+    unchanged expect 2 bpfgate volume sign v.raw --key vendor.key --cert vendor.pem "$option" "$output"
+    err "$output is "
+    err ', and would be replaced'
+  done
+done
+unchanged expect 2 bpfgate volume sign none.raw --root-hash "$(cat v.roothash)" --key vendor.key --cert vendor.pem -o none.raw
+unchanged expect 2 bpfgate volume sign v.raw --root-hash-file named --key vendor.key --cert vendor.pem -o named
+unchanged expect 2 bpfgate volume sign v.raw --key vendor.key --cert vendor.pem --partition x -o here/x
+expect 0 bpfgate volume sign v.raw --key vendor.key --cert vendor.pem --partition here/y -o here/x
+[ -s x ] && [ -s y ] || fail "nothing written"
 expect 2 bpfgate volume sign v.raw --key vendor.key
 expect 2 bpfgate volume sign v.raw --key vendor.key --cert vendor.pem --partition x -o x
 

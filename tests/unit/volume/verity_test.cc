@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "crypto/crypto.h"
 #include "temporary_directory.h"
+#include "volume/cryptsetup.h"
 
 using namespace bpfgate;
 using fsverity::Algorithm;
@@ -78,6 +79,13 @@ struct Volume {
   Volume() { made = volume::format(image, tree, root_hash, {.salt = Bytes{1}, .uuid = uuid}).value(); }
 };
 
+Result<volume::Tree> check(const std::filesystem::path& image, const std::filesystem::path& tree,
+                           const Bytes& root_hash) {
+  TRY_ASSIGN(const HeldFile held_image, HeldFile::open(image));
+  TRY_ASSIGN(const HeldFile held_tree, HeldFile::open(tree));
+  return volume::check(held_image, held_tree, {root_hash});
+}
+
 void flip(const std::filesystem::path& file, std::streamoff position) {
   std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
   stream.seekg(position);
@@ -104,7 +112,7 @@ TEST_CASE("trees are byte for byte those of veritysetup") {
   CHECK(made->uuid == uuid);
   CHECK(made->data_blocks == golden.size / golden.data_block_size);
   CHECK(read_text_file(image, 1 << 20).value() == pattern(golden.size));
-  auto checked = volume::check(image, tree, from_hex(golden.root_hash).value());
+  auto checked = check(image, tree, from_hex(golden.root_hash).value());
   REQUIRE(checked);
   CHECK(volume::root_hash_text(*checked) == std::string(fsverity::name_of(golden.algorithm)) + ":" + golden.root_hash);
 }
@@ -123,18 +131,47 @@ TEST_CASE("without a salt or UUID given they differ each time") {
 
 TEST_CASE("whatever is changed, it is no longer the volume of its root hash") {
   Volume volume;
-  REQUIRE(volume::check(volume.image, volume.tree, volume.made.root_hash));
+  REQUIRE(check(volume.image, volume.tree, volume.made.root_hash));
   SECTION("the first byte") { flip(volume.image, 0); }
   SECTION("the last byte") { flip(volume.image, 8191); }
   SECTION("the tree") { flip(volume.tree, 4096); }
   SECTION("the salt, in the superblock") { flip(volume.tree, 88); }
   SECTION("the root hash") { volume.made.root_hash[31] ^= 1; }
+  SECTION("bytes behind the last block") { std::filesystem::resize_file(volume.image, 8193); }
+  SECTION("a block behind the last") { std::filesystem::resize_file(volume.image, 12288); }
   SECTION("the image ends early") { std::filesystem::resize_file(volume.image, 4096); }
   SECTION("the tree ends early") { std::filesystem::resize_file(volume.tree, 4096); }
-  auto checked = volume::check(volume.image, volume.tree, volume.made.root_hash);
+  auto checked = check(volume.image, volume.tree, volume.made.root_hash);
   REQUIRE_FALSE(checked);
   CHECK(checked.error().kind == ErrorKind::Failed);
   CHECK_FALSE(checked.error().remedy.empty());
+}
+
+// The superblock is under no root hash, and the hash of a volume of one block is that of the block: so the top of a
+// tree is what its root hash is of, too. No content of one's own fits behind it.
+TEST_CASE("a superblock that counts one block frees none of the others") {
+  Volume volume;
+  const std::string tree = read_text_file(volume.tree, 1 << 20).value();
+  std::string forged = tree;
+  forged[72] = 1;
+  const auto forged_tree = volume.directory.file("forged.tree", forged);
+  const auto image = volume.directory.file("forged", tree.substr(4096, 4096) + pattern(4096));
+  auto checked = check(image, forged_tree, volume.made.root_hash);
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().kind == ErrorKind::Failed);
+  CHECK(checked.error().message.find("has 8192 bytes, and " + forged_tree.string() + " is of 4096") !=
+        std::string::npos);
+  std::filesystem::resize_file(image, 4096);
+  CHECK(check(image, forged_tree, volume.made.root_hash)->data_blocks == 1);
+}
+
+TEST_CASE("a superblock that counts more blocks than there can be, or none, is refused") {
+  Volume volume;
+  std::string forged = read_text_file(volume.tree, 1 << 20).value();
+  SECTION("their size is the image's again, modulo 2^64") { forged[72 + 6] = 0x10; }
+  SECTION("none") { forged[72] = 0; }
+  auto checked = check(volume.image, volume.directory.file("forged", forged), volume.made.root_hash);
+  REQUIRE_FALSE(checked);
 }
 
 TEST_CASE("a part of the root hash is no root hash") {
@@ -142,7 +179,7 @@ TEST_CASE("a part of the root hash is no root hash") {
   for (size_t size : {0, 1, 16, 31, 33, 64}) {
     Bytes root_hash = volume.made.root_hash;
     root_hash.resize(size);
-    auto checked = volume::check(volume.image, volume.tree, root_hash);
+    auto checked = check(volume.image, volume.tree, root_hash);
     REQUIRE_FALSE(checked);
     CHECK(checked.error().kind == ErrorKind::Invalid);
   }
@@ -150,16 +187,35 @@ TEST_CASE("a part of the root hash is no root hash") {
 
 TEST_CASE("what is no tree is said to be none, and what is missing is named") {
   Volume volume;
-  auto no_tree = volume::check(volume.image, volume.image, volume.made.root_hash);
+  auto no_tree = check(volume.image, volume.image, volume.made.root_hash);
   REQUIRE_FALSE(no_tree);
   CHECK(no_tree.error().message.find("image is no hash tree of dm-verity") != std::string::npos);
   for (const auto& [image, tree] : {std::pair(volume.directory.path() / "none", volume.tree),
                                     std::pair(volume.image, volume.directory.path() / "none")}) {
-    auto missing = volume::check(image, tree, volume.made.root_hash);
+    auto missing = check(image, tree, volume.made.root_hash);
     REQUIRE_FALSE(missing);
     CHECK(missing.error().code == ENOENT);
     CHECK(missing.error().message.find("none: ") != std::string::npos);
   }
+}
+
+TEST_CASE("what libcryptsetup says is kept, until somebody asks") {
+  Volume volume;
+  auto context = volume::Context::open(volume.tree, volume.image);
+  REQUIRE(context);
+  const auto activate = [&](const Bytes& root_hash) {
+    return context->library().crypt_activate_by_volume_key(context->get(), nullptr,
+                                                           reinterpret_cast<const char*>(root_hash.data()),
+                                                           root_hash.size(), CRYPT_ACTIVATE_READONLY);
+  };
+  crypt_params_verity params = {};
+  params.flags = CRYPT_VERITY_CHECK_HASH;
+  REQUIRE(context->library().crypt_load(context->get(), CRYPT_VERITY, &params) == 0);
+  CHECK(activate(volume.made.root_hash) >= 0);
+  CHECK(context->complaint().empty());
+  CHECK(activate(Bytes(32)) < 0);
+  CHECK(context->complaint() == "Verification of root hash failed");
+  CHECK(context->complaint().empty());
 }
 
 TEST_CASE("an image that is none leaves the files of an older one alone") {

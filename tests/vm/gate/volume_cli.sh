@@ -90,6 +90,19 @@ expect_status 1 "reading does" dd if=/dev/mapper/spoilt of=/dev/null bs=4096 cou
 expect_status 0 "what was not changed can be read" dd if=/dev/mapper/spoilt of=/dev/null bs=4096 skip=1
 veritysetup close spoilt
 
+# On devices, which may be larger: what is behind the volume is not looked at.
+for kind in "${kinds[@]}"; do
+  cp $kind.raw larger && truncate -s +1M larger
+  device=$(losetup -f --show larger)
+  on_devices=("$device" --tree "$(losetup -f --show "$kind.verity")" --root-hash-file "$kind.roothash")
+  expect_output "^intact sha256:$(cat $kind.roothash) $device$" "$kind: on devices: verify" bpfgate volume verify "${on_devices[@]}"
+  bpfgate volume manifest "${on_devices[@]}" --name $kind --loader full=/bin/loader >on-devices.json || die "volume manifest on devices"
+  expect_status 0 "$kind: on devices: the same entry" cmp on-devices.json $kind.json
+  printf '\377' | dd of="$device" bs=1 seek=200 conv=notrunc status=none
+  expect_status 1 "$kind: on devices: verify finds changed content" bpfgate volume verify "${on_devices[@]}"
+  losetup -d "$device" "${on_devices[2]}"
+done
+
 # The other way round: what veritysetup has made.
 veritysetup format squashfs.raw theirs.verity --root-hash-file theirs.roothash >/dev/null || die "veritysetup format"
 expect_status 0 "of veritysetup: verify" bpfgate volume verify squashfs.raw --tree theirs.verity --root-hash-file theirs.roothash

@@ -28,6 +28,7 @@
 #define GATE_MAX_AUTHORITIES 8 /* per bank */
 #define GATE_MAX_CERTIFICATE 8192
 #define GATE_MAX_GUARDED 256
+#define GATE_MAX_WAYS 64
 #define GATE_MAX_DEVICES 4096 /* with a dm-verity root hash, or that got another table */
 #define GATE_MAX_VOLUMES 64 /* per bank */
 #define GATE_MAX_VOLUME_LOADERS 4096 /* per bank, of all volumes */
@@ -316,11 +317,13 @@ enum gate_object_kind {
 	GATE_OBJECT_LINK = 3,   /* id: of the link */
 	GATE_OBJECT_INODE = 4,   /* device and inode number */
 	GATE_OBJECT_FILE_SYSTEM = 5, /* device; id 0 */
-	GATE_OBJECT_MOUNT_NAMESPACE = 6, /* id: the inode number of /proc/PID/ns/mnt */
+	GATE_OBJECT_MOUNT_NAMESPACE = 6, /* device: one of GATE_NAMESPACE_*; id: the inode number of /proc/PID/ns/mnt */
 };
+#define GATE_NAMESPACE_OF_PROCESS_1 0
+#define GATE_NAMESPACE_OF_LOADER 1 /* the process that loaded the gate */
 struct gate_object {
-	__u32 kind;   /* enum gate_object_kind */
-	__u32 device; /* as the kernel counts: major << 20 | minor; or 0 */
+	__u32 kind; /* enum gate_object_kind */
+	__u32 device; /* as the kernel counts: major << 20 | minor; or as said above; or 0 */
 	__u64 id;
 };
 
@@ -329,9 +332,9 @@ struct gate_counters {
 	__u64 refused;
 	__u64 would_refuse;
 	__u64 tainted;
-	__u64 lost_events;  /* the ring buffer was full */
+	__u64 lost_events; /* the ring buffer was full */
 	__u64 verified; /* PKCS#7 verifications */
-	__u64 cached;	      /* verdicts answered from an inode */
+	__u64 cached; /* verdicts answered from an inode */
 	__u64 scratch_waits;
 	__u64 scratch_exhausted;
 };
@@ -340,39 +343,39 @@ struct gate_counters {
  */
 struct gate_mark_record {
 	__u64 generation; /* of the policy that `grants` is of */
-	__u64 grants;   /* bit N is grant N of the bank */
-	__u64 image;    /* 0: older than the gate */
+	__u64 grants; /* bit N is grant N of the bank */
+	__u64 image; /* 0: older than the gate */
 	__u32 tgid;
-	__u32 state;   /* enum gate_image */
+	__u32 state; /* enum gate_image */
 	__u32 verdict; /* enum gate_verdict */
-	__u32 reason;  /* enum gate_reason */
-	__u32 taint;   /* enum gate_reason, or 0 */
-	__u32 flags;   /* GATE_GRANT_* */
+	__u32 reason; /* enum gate_reason */
+	__u32 taint; /* enum gate_reason, or 0 */
+	__u32 flags; /* GATE_GRANT_* */
 };
 
 /* Record of ring buffer `events`. */
 struct gate_event {
-	__u64 time;	    /* ns, CLOCK_BOOTTIME */
+	__u64 time; /* ns, CLOCK_BOOTTIME */
 	__u64 generation; /* of the policy that decided */
-	__u32 kind;	    /* enum gate_event_kind */
-	__u32 pid;	   /* thread */
-	__u32 tgid;	    /* process */
-	__u32 uid;	   /* real user id, as the initial user namespace counts it */
-	__u32 command;    /* enum bpf_cmd, or GATE_NO_COMMAND */
+	__u32 kind; /* enum gate_event_kind */
+	__u32 pid; /* thread */
+	__u32 tgid; /* process */
+	__u32 uid; /* real user id, as the initial user namespace counts it */
+	__u32 command; /* enum bpf_cmd, or GATE_NO_COMMAND */
 	__u32 program_type; /* enum bpf_prog_type for BPF_PROG_LOAD, else GATE_NO_PROGRAM_TYPE */
-	__u32 verdict;    /* enum gate_verdict of the process's file */
-	__u32 reason;     /* enum gate_reason */
-	__u32 flags;	     /* GATE_EVENT_PRE_EXISTING */
+	__u32 verdict; /* enum gate_verdict of the process's file */
+	__u32 reason; /* enum gate_reason */
+	__u32 flags; /* GATE_EVENT_PRE_EXISTING */
 	__u32 map_type; /* enum bpf_map_type for BPF_MAP_CREATE, else GATE_NO_MAP_TYPE */
 	__u32 attach_type; /* enum bpf_attach_type where there is one, else GATE_NO_ATTACH_TYPE */
-	__u32 target;      /* of BPF_PROG_LOAD: BTF id of what the program is to be attached to, or 0 */
+	__u32 target; /* of BPF_PROG_LOAD: BTF id of what the program is to be attached to, or 0 */
 	/* Of programs whose instructions were looked at: the helpers they call, bit N is helper N; and the first of
 	 * their kfuncs, by id in the kernel's BTF.
 	 */
 	__u64 helpers[GATE_MAX_HELPERS / 64];
 	__u32 kfuncs[GATE_EVENT_KFUNCS];
 	__u32 kfunc_count; /* each once, but of what is not in kfuncs (more of them, modules' functions) each call */
-	__u32 denied;      /* the helper, or the kfunc, that was not granted */
+	__u32 denied; /* the helper, or the kfunc, that was not granted */
 	char comm[16];
 	char rule[GATE_NAME_SIZE]; /* the grant that came closest */
 	char path[GATE_PATH_SIZE]; /* executable, as its mount namespace names it; empty when it could not be had */

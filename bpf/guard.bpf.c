@@ -20,6 +20,7 @@
  * nor update an LSM program (bpf_tracing_link_lops in kernel/bpf/syscall.c has neither).
  */
 #include "guarded.bpf.h"
+#include "mounts.bpf.h"
 
 SEC("lsm/bpf_map")
 int BPF_PROG(guard_map, struct bpf_map *map, fmode_t fmode, int ret)
@@ -94,8 +95,7 @@ static __always_inline bool is_guarded_directory(struct dentry *dentry)
 {
 	struct inode *inode = dentry->d_inode;
 
-	return inode && (inode->i_mode & S_IFMT) == S_IFDIR &&
-	       is_guarded(GATE_OBJECT_INODE, inode->i_sb->s_dev, inode->i_ino);
+	return inode && (inode->i_mode & S_IFMT) == S_IFDIR && is_on_way(inode->i_sb->s_dev, inode->i_ino);
 }
 
 SEC("lsm/inode_rmdir")
@@ -179,177 +179,16 @@ int BPF_PROG(guard_move_mount, const struct path *from_path, const struct path *
 			 ret);
 }
 
-#define GATE_MAX_MOUNTS (1 << 20)
-
-/* A walk over all that is mounted below, as next_mnt() in fs/namespace.c does it. */
-struct gate_walk {
-	struct mount *root;
-	struct mount *at;
-	bool ascending;
-	bool found;
-	bool finished;
-	__u32 pins_below; /* mounts of the pins' file system that go along, of those the host has */
-	struct super_block *pins;
-};
-
-static __always_inline bool is_of_host(struct mount *mount)
-{
-	return is_guarded(GATE_OBJECT_MOUNT_NAMESPACE, 0, BPF_CORE_READ(mount, mnt_ns, ns.inum));
-}
-
-/*
- * Where unmounting is passed on to peers, what they have goes too: whatever is mounted in the place of the pins, for
- * that is what it goes by. Otherwise only what goes is counted. A private copy in some container's namespace may go.
- */
-static __always_inline bool takes_pins_along(struct mount *mount, struct gate_walk *walk)
-{
-	struct super_block *file_system = BPF_CORE_READ(mount, mnt.mnt_sb);
-	bool has_pins = is_guarded(GATE_OBJECT_FILE_SYSTEM, BPF_CORE_READ(file_system, s_dev), 0);
-	struct inode *mount_point = BPF_CORE_READ(mount, mnt_mountpoint, d_inode);
-
-	if (BPF_CORE_READ(mount, mnt_parent, mnt_group_id) == 0) {
-		if (has_pins && is_of_host(mount)) {
-			walk->pins_below++;
-			walk->pins = file_system;
-		}
-		return false;
-	}
-	return has_pins || is_guarded(GATE_OBJECT_INODE, BPF_CORE_READ(mount_point, i_sb, s_dev),
-				      BPF_CORE_READ(mount_point, i_ino));
-}
-
-/* A file system's mounts were on a list_head until 6.17, and follow each other by a pointer since. */
-struct mount___list {
-	struct list_head mnt_instance;
-} __attribute__((preserve_access_index));
-
-struct super_block___list {
-	struct list_head s_mounts;
-} __attribute__((preserve_access_index));
-
-struct mount___next {
-	struct mount___next *mnt_next_for_sb;
-} __attribute__((preserve_access_index));
-
-struct super_block___next {
-	struct mount___next *s_mounts;
-} __attribute__((preserve_access_index));
-
-struct gate_count {
-	struct list_head *end; /* where there is a list_head */
-	struct list_head *entry;
-	struct mount___next *next;
-	__u32 mounts;
-	bool finished;
-};
-
-static long count_list_step(__u64 step, struct gate_count *count)
-{
-	struct list_head *entry = count->entry;
-	struct mount *mount;
-
-	if (entry == count->end) {
-		count->finished = true;
-		return 1;
-	}
-	mount = (void *)entry - bpf_core_field_offset(struct mount___list, mnt_instance);
-	if (is_of_host(mount))
-		count->mounts++;
-	count->entry = BPF_CORE_READ(entry, next);
-	return 0;
-}
-
-static long count_next_step(__u64 step, struct gate_count *count)
-{
-	struct mount___next *mount = count->next;
-
-	if (!mount) {
-		count->finished = true;
-		return 1;
-	}
-	if (is_of_host((struct mount *)mount))
-		count->mounts++;
-	count->next = BPF_CORE_READ(mount, mnt_next_for_sb);
-	return 0;
-}
-
-/*
- * Whether the host keeps another mount of the pins' file system. So whoever leaves an old root behind, with all that is
- * mounted there, as the way from an initramfs to the host and a soft reboot do, has put the same mounts into the new
- * one before.
- */
-static __always_inline bool keeps_pins(const struct gate_walk *walk)
-{
-	struct gate_count count = {};
-	struct super_block___next *by_next = (void *)walk->pins;
-	struct mount___next *shape = NULL;
-	struct list_head *end;
-
-	if (bpf_core_field_exists(shape->mnt_next_for_sb)) {
-		count.next = BPF_CORE_READ(by_next, s_mounts);
-		bpf_loop(GATE_MAX_MOUNTS, count_next_step, &count, 0);
-	} else {
-		end = (void *)walk->pins + bpf_core_field_offset(struct super_block___list, s_mounts);
-		count.end = end;
-		count.entry = BPF_CORE_READ(end, next);
-		bpf_loop(GATE_MAX_MOUNTS, count_list_step, &count, 0);
-	}
-	return count.finished && count.mounts > walk->pins_below;
-}
-
-static __always_inline struct mount *mount_of_child(struct list_head *entry)
-{
-	return (struct mount *)((void *)entry - bpf_core_field_offset(struct mount, mnt_child));
-}
-
-static __always_inline struct list_head *address_of_children(struct mount *mount)
-{
-	return (struct list_head *)((void *)mount + bpf_core_field_offset(struct mount, mnt_mounts));
-}
-
-/* Down to the first child, or else to the next sibling, or else up and on from there. */
-static long walk_step(__u64 step, struct gate_walk *walk)
-{
-	struct mount *at = walk->at, *parent;
-	struct list_head *next;
-
-	if (!walk->ascending) {
-		if (takes_pins_along(at, walk)) {
-			walk->found = true;
-			return 1;
-		}
-		next = BPF_CORE_READ(at, mnt_mounts.next);
-		if (next != address_of_children(at)) {
-			walk->at = mount_of_child(next);
-			return 0;
-		}
-	}
-	if (at == walk->root) {
-		walk->finished = true;
-		return 1;
-	}
-	next = BPF_CORE_READ(at, mnt_child.next);
-	parent = BPF_CORE_READ(at, mnt_parent);
-	walk->ascending = next == address_of_children(parent);
-	walk->at = walk->ascending ? parent : mount_of_child(next);
-	return 0;
-}
-
-/* What is mounted below goes along when the unmounting is lazy. A walk that comes to no end refuses. */
 SEC("lsm/sb_umount")
 int BPF_PROG(guard_umount, struct vfsmount *mnt, int flags, int ret)
 {
-	struct gate_walk walk = {};
 	__u64 address = 0;
 
 	if (ret)
 		return ret;
 	/* As a number, because the verifier lets nobody calculate with a pointer it trusts. */
 	bpf_get_func_arg(ctx, 0, &address);
-	walk.root = (struct mount *)(address - bpf_core_field_offset(struct mount, mnt));
-	walk.at = walk.root;
-	bpf_loop(GATE_MAX_MOUNTS, walk_step, &walk, 0);
-	return refuse_if(walk.found || !walk.finished || (walk.pins_below && !keeps_pins(&walk)),
+	return refuse_if(unmounting_loses_pins((struct mount *)(address - bpf_core_field_offset(struct mount, mnt))),
 			 GATE_REASON_GUARDED_MOUNT, ret);
 }
 

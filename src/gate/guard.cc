@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <system_error>
@@ -67,20 +68,26 @@ Result<> append_mount_points(fs::path path, const fs::path& new_root, std::vecto
     TRY_ASSIGN(struct statx above, describe(path.parent_path()));
     if (own.stx_mnt_id == above.stx_mnt_id) continue;
     const bool moves = !new_root.empty() && above.stx_mnt_id == root.stx_mnt_id;
-    TRY_ASSIGN(struct statx below, moves ? describe(new_root / path.relative_path()) : describe_below_mount(path));
-    objects.push_back({inode_of(below), GATE_FOR_ADMINISTRATORS});
+    Result<struct statx> below = moves ? describe(new_root / path.relative_path()) : describe_below_mount(path);
+    // Made by the service manager then. A gate without this guard is more than none.
+    if (moves && !below && below.error().code == ENOENT) continue;
+    if (!below) return std::unexpected(std::move(below).error());
+    objects.push_back({inode_of(*below), GATE_FOR_ADMINISTRATORS});
   }
   return {};
 }
 
-// The host's mount namespace is process 1's; this program's own is another where somebody wants it so.
-Result<> append_namespaces(std::vector<Guarded>& objects) {
-  for (const char* link : {"/proc/1/ns/mnt", "/proc/self/ns/mnt"}) {
-    struct stat status = {};
-    if (::stat(link, &status) != 0) return fail_errno(link);
-    objects.push_back({{GATE_OBJECT_MOUNT_NAMESPACE, 0, status.st_ino}, GATE_FOR_ADMINISTRATORS});
-  }
+Result<> append_namespace(const char* link, uint32_t whose, std::vector<Guarded>& objects) {
+  struct stat status = {};
+  if (::stat(link, &status) != 0) return fail_errno(link);
+  objects.push_back({{GATE_OBJECT_MOUNT_NAMESPACE, whose, status.st_ino}, GATE_FOR_ADMINISTRATORS});
   return {};
+}
+
+// The host's mount namespace is process 1's, and lasts; this program's own is another where somebody wants it so.
+Result<> append_namespaces(std::vector<Guarded>& objects) {
+  TRY(append_namespace("/proc/1/ns/mnt", GATE_NAMESPACE_OF_PROCESS_1, objects));
+  return append_namespace("/proc/self/ns/mnt", GATE_NAMESPACE_OF_LOADER, objects);
 }
 
 // A mount of one's own, attached nowhere: neither whether nor where the host has mounted it matters.

@@ -177,7 +177,7 @@ Result<> Object::guard(const std::filesystem::path& pin_directory, const std::fi
   std::vector<Guarded> objects;
   const auto& maps = skeleton_->maps;
   const bpf_map* internal[] = {maps.tasks,   maps.verdicts, maps.vouchers, maps.scratch,
-                               maps.devices, maps.bss,      maps.rodata};
+                               maps.devices, maps.ways,     maps.bss,      maps.rodata};
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {
     bool is_internal = std::find(std::begin(internal), std::end(internal), map) != std::end(internal);

@@ -2,7 +2,6 @@
 #include "gate/pins.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
@@ -13,14 +12,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <system_error>
 #include <thread>
 
+#include "base/directory.h"
 #include "base/io.h"
 #include "gate/links.h"
 
@@ -43,24 +41,10 @@ Result<UniqueFd> open_below(int directory, const char* name, const fs::path& pat
               "Name the directory that the gate was loaded into.");
 }
 
-struct DirectoryDeleter {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-Result<std::vector<std::string>> names_in(int directory) {
+Result<std::vector<std::string>> names_of(int directory) {
   UniqueFd copy(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!copy) return fail_errno("list the pins");
-  std::unique_ptr<DIR, DirectoryDeleter> stream(::fdopendir(copy.get()));
-  if (!stream) return fail_errno("list the pins");
-  (void)copy.release();
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(stream.get()))
-    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
-      names.emplace_back(entry->d_name);
-  if (errno != 0) return fail_errno("list the pins");
-  std::sort(names.begin(), names.end());
-  return names;
+  return names_in(std::move(copy), "list the pins");
 }
 
 constexpr const char* become_administrator = "Sign and seal bpfgate itself, and give its signer the grant \"admin\".";
@@ -141,7 +125,7 @@ Result<std::optional<PinDirectory>> PinDirectory::open(const fs::path& pin_direc
 
 Result<std::vector<std::string>> PinDirectory::names() const {
   if (!links_) return std::vector<std::string>();
-  return names_in(links_.get());
+  return names_of(links_.get());
 }
 
 Result<UniqueFd> PinDirectory::open_link(const std::string& program) const {

@@ -165,6 +165,12 @@ static int verb_map_file_writable(char** arguments) {
   return failure ? failure : call_bpf();
 }
 
+/* Asked for, but perhaps somebody else refuses it. */
+static int verb_try_to_map_file(char** arguments) {
+  map_file(arguments[0], PROT_READ | PROT_EXEC);
+  return call_bpf();
+}
+
 /* Data, not code: must cost nothing. */
 static int verb_map_file_as_data(char** arguments) {
   int failure = map_file(arguments[0], PROT_READ | PROT_WRITE);
@@ -445,6 +451,7 @@ static const struct verb verbs[] = {
     {"thread-maps-anonymous", verb_thread_maps_anonymous},
     {"thread-maps-file", verb_thread_maps_file},
     {"traceme", verb_traceme},
+    {"try-to-map-file", verb_try_to_map_file},
     {"unknown-command", verb_unknown_command},
     {"vfork-child", verb_vfork_child},
     {"vfork-child-maps-file", verb_vfork_child_maps_file},

@@ -208,12 +208,35 @@ attempt "control: another tree mounted once more and unmounted lazily: allowed" 
   "./unsigned bind-tree-and-umount $work/tree $work/target"
 mount --make-rprivate / || die "make-rprivate"
 attempt "control: a private copy of the file system unmounted: allowed" 0 "./unsigned umount-private-copy /sys/fs/bpf"
-# As whoever moves to another root does. What was refused above is still mounted, once more, until nobody is told of it.
+# Whoever moves to another root unmounts the old one, with all that is mounted there, the pins too. That is process 1, when the new one
+# has them as well. What was refused above is still mounted, once more, until nobody is told of it.
 while umount -l "$work/target" 2>/dev/null; do :; done
+attempt "gate: the file system unmounted by process 1: denied" 1 "intruder umount-by-process-1 /sys/fs/bpf"
 ./unsigned bind /sys/fs/bpf "$work/target" || die "bind"
-attempt "control: the file system unmounted where it is mounted twice: allowed" 0 "./unsigned umount-lazily /sys/fs/bpf"
-attempt "gate: and where it is mounted once again: denied" 1 "./unsigned umount-lazily $work/target"
-./unsigned move-mount-by-name "$work/target" /sys/fs/bpf || fail "the mount was not moved to its place"
+attempt "gate: where it is mounted a second time, on what anybody removes: denied" 1 "intruder umount-by-process-1 /sys/fs/bpf"
+attempt "control: that one unmounted by anybody: allowed" 0 "./unsigned umount-lazily $work/target"
+unshare --mount --propagation private sleep 300 &
+copy=$!
+until [ "$(readlink /proc/$copy/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ]; do sleep 0.1; done
+attempt "gate: where another namespace has a copy of its own: denied" 1 "intruder umount-by-process-1 /sys/fs/bpf"
+kill "$copy"
+wait "$copy" 2>/dev/null
+mkdir -p "$work/sys"
+./unsigned move-mount-by-name /sys "$work/sys" || die "move /sys"
+attempt "gate: the only one, moved with all of /sys, unmounted by process 1: denied" 1 "intruder umount-by-process-1 $work/sys/fs/bpf"
+./unsigned move-mount-by-name "$work/sys" /sys || die "move /sys back"
+mount --rbind /sys /sys/kernel/debug || die "rbind"
+attempt "gate: both at once, one below the other, unmounted by process 1: denied" 1 "intruder umount-by-process-1 /sys"
+umount -l /sys/kernel/debug || fail "the second /sys stays"
+mount --rbind /sys "$work/sys" || die "rbind"
+attempt "gate: unmounted by another than process 1 where all of /sys is there twice: denied" 1 "./unsigned umount-lazily /sys/fs/bpf"
+attempt "control: unmounted by process 1, as on the way to another root: allowed" 0 "intruder umount-by-process-1 /sys/fs/bpf"
+mountpoint -q /sys/fs/bpf && fail "it is still there: what follows shows nothing"
+expect_status 0 "the gate is found where it is now" bpfgate gate status
+attempt "gate: the one that is left unmounted by process 1: denied" 1 "intruder umount-by-process-1 $work/sys/fs/bpf"
+attempt "gate: what that is mounted on removed in another namespace: denied" 1 "./unsigned remove-mount-point $work/sys"
+./unsigned move-mount-by-name "$work/sys/fs/bpf" /sys/fs/bpf || fail "the mount was not moved to its place"
+umount -l "$work/sys" || fail "the second /sys stays"
 attempt "gate: a program that replaces what security_bpf() answers: denied" 1 "./loader load-modify-return security_bpf"
 attempt "gate: an LSM program of a cgroup, which answers what it likes: denied" 1 "./loader load-cgroup-lsm bpf"
 attempt "gate: a program on sysctls: denied" 1 "./loader load-sysctl-program"

@@ -4,12 +4,21 @@
 # shellcheck disable=SC2154 # dracutsysrootdir, moddir, initdir: dracut's
 
 check() {
-  [[ -e $dracutsysrootdir/etc/bpfgate/manifest.json || -e $dracutsysrootdir/usr/lib/bpfgate/manifest.json ]]
+  local directory
+  for directory in "$dracutsysrootdir"/etc/bpfgate "$dracutsysrootdir"/usr/lib/bpfgate; do
+    if [[ -e $directory/manifest.json || -e $directory/fail-closed ]]; then return 0; fi
+  done
+  return 1
+}
+
+installkernel() {
+  hostonly='' instmods dm_verity
 }
 
 install() {
   local file
   inst_multiple bpfgate
+  inst_simple /usr/share/bpfgate/boot-stage.sh
   # Signatures of files are for the host, and there may be many.
   find "$dracutsysrootdir"/usr/lib/bpfgate "$dracutsysrootdir"/etc/bpfgate \
     -name sigs.d -prune -o \( -type f -o -type l \) -print0 2>/dev/null |

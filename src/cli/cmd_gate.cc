@@ -67,16 +67,6 @@ Result<> check_lock_out(const manifest::Manifest& manifest, bool force) {
   return refuse_lock_out(locked_out);
 }
 
-// A policy is for many hosts: what this one's kernel lacks is no error, but may be a mistake in writing; as what the
-// notes are about.
-Result<> warn_of_doubtful(const manifest::Manifest& manifest) {
-  TRY_ASSIGN(std::vector<std::string> unknown, gate::unknown_names(manifest));
-  for (const std::string& sentence : unknown) std::fprintf(stderr, "bpfgate: warning: %s\n", sentence.c_str());
-  for (const std::string& sentence : gate::notes_on(manifest))
-    std::fprintf(stderr, "bpfgate: note: %s\n", sentence.c_str());
-  return {};
-}
-
 // The host's own policy is what is asked for where no manifest is named.
 Result<gate::Order> load_order(const GateOptions& options) {
   if (options.policy.file.empty()) return gate::load_order(layers_of(options.policy), options.signature);
@@ -173,10 +163,7 @@ Result<int> unload(const GateOptions& options) {
 }
 
 Result<int> boot(const GateOptions& options) {
-  BootOptions order{.host = options.policy.root, .load = options.load, .json = options.json};
-  if (!order.host.empty())
-    order.load.places.state = std::filesystem::path(order.host) / order.load.places.state.relative_path();
-  return boot(order);
+  return boot(BootOptions{.host = options.policy.root, .load = options.load, .json = options.json});
 }
 
 using Action = Result<int> (*)(const GateOptions&);

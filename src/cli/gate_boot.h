@@ -2,7 +2,7 @@
 // bpfgate gate boot: what the boot does, in the initramfs and after it.
 #pragma once
 
-#include <string>
+#include <filesystem>
 
 #include "base/result.h"
 #include "gate/gate.h"
@@ -10,7 +10,7 @@
 namespace bpfgate::cli {
 
 struct BootOptions {
-  std::string host;  // where the root file system to be is mounted; empty: this is the host already
+  std::filesystem::path host;  // where the root file system to be is mounted; empty: this is the host already
   gate::LoadOptions load;
   bool json = false;
 };

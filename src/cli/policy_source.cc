@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "cli/policy_source.h"
 
+#include <cstdio>
+
+#include "gate/gate.h"
+#include "gate/notes.h"
+
 namespace bpfgate::cli {
 
 std::string refuse_empty(const std::string& value) { return value.empty() ? "the name is empty" : ""; }
@@ -32,6 +37,14 @@ Result<manifest::Layers> read_policy(const PolicySource& source) {
   if (source.file.empty()) return manifest::load_layers(layers_of(source));
   TRY_ASSIGN(manifest::Manifest manifest, manifest::load(source.file));
   return manifest::Layers{std::move(manifest), {source.file}};
+}
+
+Result<> warn_of_doubtful(const manifest::Manifest& manifest) {
+  TRY_ASSIGN(std::vector<std::string> unknown, gate::unknown_names(manifest));
+  for (const std::string& sentence : unknown) std::fprintf(stderr, "bpfgate: warning: %s\n", sentence.c_str());
+  for (const std::string& sentence : gate::notes_on(manifest))
+    std::fprintf(stderr, "bpfgate: note: %s\n", sentence.c_str());
+  return {};
 }
 
 }  // namespace bpfgate::cli

@@ -31,4 +31,8 @@ manifest::LayerPaths layers_of(const PolicySource& source);
 // The manifest's file alone, or all files of the host's policy, the base first.
 Result<manifest::Layers> read_policy(const PolicySource& source);
 
+// On stderr. A policy is for many hosts: what this one's kernel lacks is no error, but may be a mistake in writing; as
+// what the notes are about.
+Result<> warn_of_doubtful(const manifest::Manifest& manifest);
+
 }  // namespace bpfgate::cli

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <optional>
-#include <sstream>
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "gate/boot.h"
 #include "gate/extension.h"
 #include "gate/gate.h"
 #include "gate/lockout.h"
@@ -30,14 +30,11 @@ std::optional<std::string> line_of(const fs::path& path) {
   return text->substr(0, text->find('\n'));
 }
 
-// The value of the last KEY=VALUE on the kernel's command line, which is the one that counts.
-std::optional<std::string> boot_option(const fs::path& root, const std::string& key) {
-  std::istringstream words(line_of(root / "proc/cmdline").value_or(""));
-  std::optional<std::string> value;
-  std::string word;
-  while (words >> word)
-    if (word.starts_with(key + "=")) value = word.substr(key.size() + 1);
-  return value;
+std::optional<std::string> boot_option(const fs::path& root, std::string_view key) {
+  const std::string line = line_of(root / "proc/cmdline").value_or("");
+  std::optional<std::string_view> value = last_value(line, key);
+  if (!value) return std::nullopt;
+  return std::string(*value);
 }
 
 Finding finding(const std::string& what, bool is_good, const std::optional<std::string>& state, const std::string& why,

@@ -123,4 +123,17 @@ Result<bool> has_authority(const manifest::Manifest& manifest) {
   return false;
 }
 
+Result<bool> has_administrator(const manifest::Manifest& manifest) {
+  TRY_ASSIGN(Signers signers, read_signers(manifest));
+  auto is_administrator = [&](const auto& trusted) {
+    return std::ranges::any_of(trusted.grants, [&](const auto& name) { return manifest.grants.at(name).admin; });
+  };
+  for (size_t i = 0; i < manifest.signers.size(); ++i)
+    if (!signers.revoked[i] && is_administrator(manifest.signers[i])) return true;
+  return std::ranges::any_of(manifest.digests, is_administrator) ||
+         std::ranges::any_of(manifest.volumes, [&](const manifest::Volume& volume) {
+           return std::ranges::any_of(volume.loaders, is_administrator);
+         });
+}
+
 }  // namespace bpfgate::gate

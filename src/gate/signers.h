@@ -31,6 +31,9 @@ KeyringGroups keyring_groups(const manifest::Manifest& manifest, const Signers& 
 // Whether somebody may sign manifests, and is not revoked.
 Result<bool> has_authority(const manifest::Manifest& manifest);
 
+// Whether somebody or something has a grant of administrators, and its signer is not revoked.
+Result<bool> has_administrator(const manifest::Manifest& manifest);
+
 // SHA-256 of certificates in DER: those that the manifest revokes, and one's own.
 std::set<Bytes> revoked_fingerprints(const manifest::Manifest& manifest);
 Bytes fingerprint_of(const crypto::Certificate& certificate);

@@ -165,8 +165,8 @@ Result<fs::path> find_base(const std::vector<fs::path>& directories) {
     if (is_there(file)) return file;
     looked_for += (looked_for.empty() ? "" : ", ") + file.string();
   }
-  return fail(ErrorKind::Invalid, "this host has no policy: none of " + looked_for + " is there",
-              "put the host's manifest there, or name one with --manifest");
+  return Failure(Error{ErrorKind::Invalid, "this host has no policy: none of " + looked_for + " is there",
+                       "put the host's manifest there, or name one with --manifest", ENOENT});
 }
 
 Result<std::vector<fs::path>> find_files(const std::vector<fs::path>& directories) {
@@ -214,8 +214,11 @@ Result<Layers> load_layers(const LayerPaths& paths) {
   Layers loaded;
   TRY_ASSIGN(loaded.files, find_files(directories));
   std::vector<Layer> layers;
+  // Of all together, for whoever writes drop-ins may not be who has signed them.
+  size_t left = kMaxManifestBytes;
   for (const fs::path& file : loaded.files) {
-    TRY_ASSIGN(std::string text, read_text_file(file, kMaxManifestBytes));
+    TRY_ASSIGN(std::string text, read_text_file(file, left));
+    left -= text.size();
     layers.push_back({file.string(), std::move(text)});
   }
   TRY_ASSIGN(loaded.manifest, parse_layers(layers, root, [&root](const fs::path& certificate) {

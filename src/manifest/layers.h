@@ -27,7 +27,8 @@ struct Layers {
 
 // Reads manifest.json of the last directory that has one, and all drop-ins manifest.d/*.json. Among drop-ins of one
 // name the last directory's counts; one that is a symbolic link to /dev/null does not, and hides the others. An error
-// names the file it is about and the JSON pointer there.
+// names the file it is about and the JSON pointer there. That there is no base at all is ErrorKind::Invalid, too, and
+// told from all else by the code ENOENT.
 Result<Layers> load_layers(const LayerPaths& paths);
 
 // A file that was read. `name` is absolute.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs `marked` under different gates; whoever counts its instructions finds what was run, in the order of the intervals, on
-# stdout: "measured GATE KIND ROUNDS CALLS".
+# stdout: "measured GATE KIND ROUNDS CALLS". And "memory KIB", what a gate takes of the kernel's memory.
 # Usage: guest.sh REPETITIONS BPF_ROUNDS BPF_CALLS REFERENCE_CALLS EXEC_ROUNDS
 # shellcheck source=../vm/lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
@@ -73,6 +73,22 @@ done
 
 openssl x509 -in "$keys/loaders.pem" -outform DER -out loaders.der || die "loaders.der"
 keyring=$(keyctl newring reference @u) && keyctl padd asymmetric '' "$keyring" <loaders.der >/dev/null || die "keyring"
+
+# What the kernel has for itself, of the kinds that maps and programs are made of, in KiB. Free memory says nothing: it varies by ten times as
+# much.
+kernel_memory() {
+  sync
+  echo 3 >/proc/sys/vm/drop_caches
+  awk '$1 ~ /^(SUnreclaim|VmallocUsed|Percpu):$/ { sum += $2 } END { print sum }' /proc/meminfo
+}
+for ((i = 0; i < 5; i++)); do
+  before=$(kernel_memory)
+  load_gate enforce.json >/dev/null
+  settle
+  echo "memory $(($(kernel_memory) - before))"
+  bpfgate gate unload >/dev/null || die "gate unload"
+  settle
+done
 
 for ((i = 0; i < repetitions; i++)); do
   measure_bpf none

@@ -7,6 +7,7 @@
 // - bpf: ARGUMENT calls of bpf(BPF_MAP_LOOKUP_ELEM), the cheapest command, on a map of its own
 // - exec: fork, execute the program ARGUMENT, wait
 // - spawn: the same by posix_spawn(), whose child shares this process's memory until it executes
+// - once: a single magic, which ends what was begun when the machine was; ARGUMENT is left alone
 // - judge: as exec, of a program whose signature was written anew just before, so that no verdict on it is known
 #include <linux/bpf.h>
 #include <spawn.h>
@@ -102,17 +103,23 @@ static void spawn_round(char* program) {
   mark();
 }
 
+static void once_round(char* unused) {
+  (void)unused;
+  mark();
+}
+
 int main(int count, char** arguments) {
   static const struct {
     const char* name;
     void (*round)(char*);
-  } kinds[] = {{"bpf", bpf_round}, {"exec", exec_round}, {"spawn", spawn_round}, {"judge", judge_round}};
+  } kinds[] = {
+      {"bpf", bpf_round}, {"exec", exec_round}, {"spawn", spawn_round}, {"judge", judge_round}, {"once", once_round}};
 
   for (size_t i = 0; count == 4 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
     if (strcmp(arguments[1], kinds[i].name) != 0) continue;
     for (long rounds = atol(arguments[2]); rounds > 0; rounds--) kinds[i].round(arguments[3]);
     return 0;
   }
-  fprintf(stderr, "usage: marked bpf ROUNDS CALLS | exec|spawn|judge ROUNDS PROGRAM\n");
+  fprintf(stderr, "usage: marked bpf ROUNDS CALLS | exec|spawn|judge ROUNDS PROGRAM | once 1 -\n");
   return 2;
 }

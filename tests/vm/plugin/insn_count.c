@@ -2,7 +2,7 @@
 // QEMU TCG plugin: counts the guest's instructions between two magic no-ops, `xchg %rbx,%rbx`, that a benchmark program
 // executes around what it measures. Emulated time is worth nothing; the number of instructions repeats to a fraction of
 // a percent. Every second magic ends an interval and writes "interval N instructions M" to the file named by the
-// argument out=FILE.
+// argument out=FILE. With the argument from=boot the first interval begins with the machine.
 //
 // Kernel and interrupts are counted too, whatever runs on the processor in between. For that reason the guest must have
 // one processor only.
@@ -93,8 +93,9 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int argc, 
     fprintf(stderr, "insn_count: needs a machine with one processor (-smp 1)\n");
     return -1;
   }
-  if (argc != 1 || strncmp(argv[0], "out=", 4) != 0) {
-    fprintf(stderr, "insn_count: usage: -plugin libinsn_count.so,out=FILE\n");
+  measuring = argc == 2 && strcmp(argv[1], "from=boot") == 0;
+  if (argc != 1 + measuring || strncmp(argv[0], "out=", 4) != 0) {
+    fprintf(stderr, "insn_count: usage: -plugin libinsn_count.so,out=FILE[,from=boot]\n");
     return -1;
   }
   out = fopen(argv[0] + 4, "w");

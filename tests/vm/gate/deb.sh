@@ -34,6 +34,9 @@ load_gate policy.json
 expect_status 1 "the package's bpfgate, which nobody has signed, is not answered" /usr/bin/bpfgate gate status
 expect_status 0 "apt brings the one that is signed" apt_install $packages/signed-bpfgate.deb $packages/signed-bpfgated.deb
 expect_status 0 "that one is answered, as soon as it is configured" /usr/bin/bpfgate gate status
+for name in bpfgate bpfgated; do
+  [ -z "$(dpkg --verify $name)" ] && pass "dpkg finds all of $name as its package has it" || fail "dpkg --verify: $(dpkg --verify $name)"
+done
 rm -f "$work/bin/bpfgate" /opt/bpfgate/bin/bpfgate
 hash -r
 [ "$(command -v bpfgate)" = /usr/bin/bpfgate ] || die "bpfgate is $(command -v bpfgate)"
@@ -68,7 +71,20 @@ printf '%s\n' "Package: libc6" "Version: 99" "Architecture: amd64" "Maintainer: 
   >library/DEBIAN/control
 dpkg-deb --build --root-owner-group library library.deb >/dev/null || die "dpkg-deb"
 expect_status 1 "a library of loaders without evidence stops it, too" preflight libc6 99 "$work/library.deb"
-bpfgate events --json >events.after 2>&1
+expect_output "^bpfgate: libc6:amd64 99 would leave .*$(basename "$libc"), which is a library now, without evidence" "and is named" \
+  preflight libc6 99 "$work/library.deb"
+mkdir -p thief/DEBIAN thief/usr/sbin
+cp stripped/usr/sbin/tracer thief/usr/sbin/
+printf '%s\n' "Package: thief" "Version: 1" "Architecture: all" "Maintainer: Nobody <nobody@example.org>" "Replaces: tracer" \
+  "Description: another package's loader" >thief/DEBIAN/control
+dpkg-deb --build --root-owner-group thief thief.deb >/dev/null || die "dpkg-deb"
+expect_output '^bpfgate: thief 1 would leave /usr/sbin/tracer, which is a loader now, without evidence' \
+  "a package that replaces another's loader is stopped" apt_install ./thief.deb
+expect_status 0 "the loader is as it was after that, too" asks tracer
+# An event that must be there shows that events are told.
+expect_status 1 "a copy of bpfgate has no evidence" bash -c 'cp /usr/bin/bpfgate stray && ./stray gate status'
+expect_status 0 "what was refused is told" bash -c 'bpfgate events --json >events.after'
+grep -q 'stray"' events.after || fail "no event of the copy: $(cat events.after)"
 if grep -q '"/usr/bin/bpfgate"' events.after; then fail "looking at packages costs bpfgate its mark: $(cat events.after)"; else
   pass "looking at packages does not cost bpfgate its mark"
 fi
@@ -115,6 +131,26 @@ bpfgate store sign --all --store /var/lib/bpfgate/sigs.d/a.json --key keys/stran
 expect_status 0 "a stranger's store is applied with the others" bpfgate apply --all
 expect_status 0 "and the loader stays one" asks tracer
 rm /var/lib/bpfgate/sigs.d/a.json
+# What the policy makes nothing of is not even sealed: a store is only data.
+mkdir -p stranger
+cp /usr/sbin/tracer stranger/prey && echo prey >>stranger/prey && mkdir -p /srv && cp stranger/prey /srv/prey
+bpfgate store add --store /var/lib/bpfgate/sigs.d/prey.json --package prey /srv/prey >/dev/null || die "store add"
+bpfgate store sign --store /var/lib/bpfgate/sigs.d/prey.json --key keys/strangers.key --cert keys/strangers.pem >/dev/null ||
+  die "store sign"
+expect_status 1 "a stranger's store is applied to a file that nobody has signed" bpfgate apply --package prey
+expect_status 0 "which can be written still" bash -c 'echo more >>/srv/prey'
+rm /var/lib/bpfgate/sigs.d/prey.json
+# A digest that the policy lists needs a store, which has the file sealed, and no signature.
+cp stranger/prey /srv/prey
+bpfgate store add --store /var/lib/bpfgate/sigs.d/prey.json --package prey /srv/prey >/dev/null || die "store add"
+listed="\"digests\": [{\"kind\": \"fsverity\", \"digest\": \"$(bpfgate digest /srv/prey | cut -d' ' -f1)\", \"grant\": \"full\"}],"
+sed "s|\"default\"|$listed &|; s|\"sequence\": 1|\"sequence\": 2|" policy.json >listed.json
+cp listed.json /etc/bpfgate/manifest.json
+expect_status 0 "a policy lists a digest" bpfgate gate update --manifest listed.json
+expect_status 1 "which is of no use to a file that is not sealed" /srv/prey call
+expect_output '^applied /srv/prey$' "a store without a signature has it sealed" bpfgate apply --package prey
+expect_status 0 "then it is a loader" /srv/prey call
+rm /var/lib/bpfgate/sigs.d/prey.json
 
 # Interrupted between unpacking and configuring, as by a power cut.
 expect_status 0 "an upgrade that ends after unpacking" dpkg --unpack --no-triggers $packages/tracer_2.0_*.deb

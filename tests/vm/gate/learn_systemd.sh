@@ -46,9 +46,9 @@ snoops() {
   for seconds in 20 60 150; do
     timeout 300 ./opensnoop -d $seconds >snooped 2>snooper.log &
     snooper=$!
-    while kill -0 $snooper 2>/dev/null; do cat /run/marker >/dev/null; sleep 0.3; done
+    while kill -0 $snooper 2>/dev/null; do cat /run/marked/marker >/dev/null; sleep 0.3; done
     wait $snooper
-    grep -q /run/marker snooped && return
+    grep -q /run/marked/marker snooped && return
   done
   cat snooper.log
   return 1

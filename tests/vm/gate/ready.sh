@@ -229,7 +229,7 @@ run_checks baseline
 
 make_units
 # What the executor does for it is done in the service's own network.
-unit private 'PrivateNetwork=yes\nRestrictFileSystems=~tmpfs' "os.open('/run/marker', os.O_RDONLY)"
+unit private 'PrivateNetwork=yes\nRestrictFileSystems=~ramfs' "os.open('/run/marked/marker', os.O_RDONLY)"
 systemctl daemon-reload || die "daemon-reload"
 for name in "${units[@]}"; do
   expect_status 1 "baseline: $name: nothing but the unit forbids it" systemctl start "free-$name"

@@ -33,8 +33,13 @@ archive_uri() {
   echo "$uri"
 }
 
-# sources SUITE: the line for sources.list.
-sources() { echo "deb [arch=amd64 signed-by=$keyring] $(archive_uri) $1 main"; }
+# sources SUITE: the line for sources.list. A mirror that stands still is as good as this machine's own apt takes it for.
+sources() {
+  local options="arch=amd64 signed-by=$keyring" setting
+  eval "$(apt-config shell setting Acquire::Check-Valid-Until/b)"
+  if [ "${setting:-}" = false ]; then options+=" check-valid-until=no"; fi
+  echo "deb [$options] $(archive_uri) $1 main"
+}
 
 # apt_in SUITE COMMAND...: apt on a private root that knows this suite only; the machine's own proxy settings still count.
 apt_in() {

@@ -1,26 +1,40 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # A whole host: Debian stable, booted by its own initramfs under systemd, with bpfgate from its own packages and a policy that
-# enforces. Sourced after cache.sh. Everything but the first function works on one directory, $host: tree, root.img, initrd, keys.
+# enforces; or one that has neither yet. Sourced after cache.sh. Everything but the first functions works on one directory,
+# $host: tree, root.img, initrd, keys.
 # shellcheck disable=SC2154 # $library, $cache, $host and $kernel are whose who sources this
 
-host_base() {
-  local key
-  key=$( (cat "$library/host-packages"; declare -f build_host_base) | sha256sum | cut -c 1-16)
+# base SUITE LIST...: the root file system with the packages of these lists, as a tar file.
+base() {
+  local suite=$1 key
+  shift
+  key=$( (cd "$library" && echo "$suite" && cat "$@" && declare -f build_base) | sha256sum | cut -c 1-16)
   echo "$cache/host-$key.tar"
 }
 
-build_host_base() {
-  local tar=$1
+build_base() {
+  local tar=$1 suite=$2
+  shift 2
   [ ! -e "$tar" ] || return 0
-  say "building a host's root file system (Debian trixie)"
+  say "building a host's root file system (Debian $suite)"
+  local packages newer=()
+  packages=$(cd "$library" && cat "$@" | sed -e '/^#/d' | paste -sd,)
+  # As on the machine that has built bpfgate (scripts/setup).
+  if [ "$suite" = bookworm ]; then packages=${packages/libbpf1/libbpf1/bookworm-backports} newer=("$(sources bookworm-backports)"); fi
   # shellcheck disable=SC2016 # the hook's own $1
-  mmdebstrap --quiet --variant=minbase --architectures=amd64 --include="$(sed -e '/^#/d' "$library/host-packages" | paste -sd,)" \
-    --customize-hook='rm -f "$1/etc/hostname" "$1/etc/resolv.conf"' trixie "$tmp/host.tar" "$(sources trixie)" >&2
+  mmdebstrap --quiet --variant=minbase --architectures=amd64 --include="$packages" \
+    --customize-hook='rm -f "$1/etc/hostname" "$1/etc/resolv.conf"' "$suite" "$tmp/host.tar" "$(sources "$suite")" "${newer[@]}" >&2
   mv -T "$tmp/host.tar" "$tar"
 }
 
-prepare_host_base() { [ -e "$(host_base)" ] || locked build_host_base "$(host_base)"; }
+unpack_base() {
+  local tar
+  tar=$(base "$@")
+  [ -e "$tar" ] || locked build_base "$tar" "$@"
+  mkdir -p "$host/tree"
+  tar -x -f "$tar" -C "$host/tree" --numeric-owner --exclude='./dev/*'
+}
 
 # in_host COMMAND...: as the root of the host that is not running yet.
 in_host() {
@@ -71,7 +85,7 @@ make_modules() {
   in_host depmod "$version"
 }
 
-# make_initrd VERSION initramfs-tools|dracut: as on the host itself.
+# make_initrd VERSION initramfs-tools|dracut [OPTION]...: as on the host itself.
 make_initrd() {
   local version=$1 tree=$host/tree
   case $2 in
@@ -79,10 +93,10 @@ make_initrd() {
       echo MODULES=list >"$tree/etc/initramfs-tools/conf.d/modules"
       printf '%s\n' virtio_pci virtio_blk ext4 >>"$tree/etc/initramfs-tools/modules"
       in_host update-initramfs -c -k "$version"
-      mv "$tree/boot/initrd.img-$version" "$host/initrd"
+      cp "$tree/boot/initrd.img-$version" "$host/initrd"
       ;;
     dracut)
-      in_host dracut --no-hostonly --no-early-microcode --kver "$version" --drivers 'virtio_pci virtio_blk ext4' /boot/initrd
+      in_host dracut --no-hostonly --no-early-microcode --kver "$version" --drivers 'virtio_pci virtio_blk ext4' "${@:3}" /boot/initrd
       mv "$tree/boot/initrd" "$host/initrd"
       ;;
   esac >"$host/initrd.log" 2>&1 || { cat "$host/initrd.log" >&2; return 1; }
@@ -112,22 +126,95 @@ make_root_image() {
   truncate -s 4G "$host/root.img"
   mkfs.ext4 -q -F -L root -O verity -b 4096 -d "$host/tree" "$host/root.img"
   getfattr --absolute-names -R -h -P -n user.bpf_prog_sig "$host/tree/usr" 2>/dev/null | sed -n "s,^# file: $host/tree,,p" >"$host/signed"
+  [ -s "$host/signed" ] || return 0
   "$bpfgate" image seal "$host/root.img" --files-from "$host/signed" >"$host/seal.log" || { cat "$host/seal.log" >&2; return 1; }
+}
+
+# What a read-only root wants to be elsewhere, and where the tests put theirs.
+make_root_volume() {
+  printf '%s\n' 'tmpfs /opt tmpfs' 'tmpfs /root tmpfs' >"$host/tree/etc/fstab"
+  echo uninitialized >"$host/tree/etc/machine-id"
+  mkfs.erofs -T 0 "$host/root.raw" "$host/tree" >"$host/mkfs.log" 2>&1 || { cat "$host/mkfs.log" >&2; return 1; }
+  "$bpfgate" volume format "$host/root.raw" >"$host/format.log"
+  ln -s root.raw "$host/root.img"
+}
+
+# The policy of manifests/debian-host.json, with a volume in place of signers of code: for the initramfs alone.
+make_volume_policy() {
+  local policy=$host/tree/etc/bpfgate
+  make_host_key site-policy
+  mkdir -p "$policy/manifest.d"
+  cp "$host/keys/site-policy.pem" "$policy/"
+  python3 - "$library/../../../manifests/debian-host.json" >"$policy/manifest.json" <<'PYTHON'
+import json, sys
+policy = json.load(open(sys.argv[1]))
+policy |= {"mode": "enforce", "signers": [signer for signer in policy["signers"] if signer["role"] == "manifest"]}
+print(json.dumps(policy, indent=2))
+PYTHON
+  "$bpfgate" volume manifest "$host/root.raw" --loader admin=/usr/bin/bpfgate --loader admin=/usr/libexec/bpfgate/bpfgated \
+    --loader service-manager,unit-sandbox=/usr/lib/systemd/systemd --loader service-manager,unit-sandbox=/usr/lib/systemd/systemd-executor \
+    --loader inspect,map-reading=/usr/sbin/bpftool --loader tracing,inspect=/usr/bin/bpftrace >"$policy/manifest.d/root.json"
+}
+
+# make_repository DIRECTORY DEB...: one that apt reads by "deb [trusted=yes] file:DIRECTORY ./".
+make_repository() {
+  local directory=$1
+  shift
+  mkdir -p "$host/tree$directory"
+  cp "$@" "$host/tree$directory/"
+  (cd "$host/tree$directory" && dpkg-scanpackages --multiversion . >Packages) 2>"$host/scan.log" ||
+    { cat "$host/scan.log" >&2; return 1; }
+}
+
+# apt_knows DIRECTORY: that repository and no other.
+apt_knows() {
+  find "$host/tree/etc/apt/sources.list.d" -type f -delete
+  echo "deb [trusted=yes] file:$1 ./" >"$host/tree/etc/apt/sources.list"
+  in_host apt-get -q update >"$host/apt.log" 2>&1 || { cat "$host/apt.log" >&2; return 1; }
+}
+
+# install_own PACKAGES: bpfgate and its service, enabled.
+install_own() {
+  make_repository /srv/bpfgate "$1"/bpfgate_*.deb "$1"/bpfgated_*.deb
+  apt_knows /srv/bpfgate
+  in_host sh -c 'apt-get install -qy bpfgate bpfgated && systemctl enable bpfgated.service' >"$host/dpkg.log" 2>&1 ||
+    { cat "$host/dpkg.log" >&2; return 1; }
 }
 
 # make_host PACKAGES initramfs-tools|dracut: bpfgate from its own packages, on a host that is enabled to hold it.
 make_host() {
   local version
   version=$(kernel_version "$kernel")
-  prepare_host_base
-  mkdir -p "$host/tree/packages"
-  tar -x -f "$(host_base)" -C "$host/tree" --numeric-owner --exclude='./dev/*'
-  cp "$1"/bpfgate_*.deb "$1"/bpfgated_*.deb "$host/tree/packages/"
-  in_host sh -c 'dpkg -i /packages/*.deb && systemctl enable bpfgated.service && rm -r /packages' >"$host/dpkg.log" 2>&1 ||
-    { cat "$host/dpkg.log" >&2; return 1; }
+  unpack_base trixie host-packages
+  install_own "$1"
   make_policy
+  make_upgrades
   make_modules "$version"
   make_initrd "$version" "$2"
+  make_job_unit
+  make_root_image
+}
+
+# A repository for each version of a loader: two that are signed, one that nobody has signed, and one that is signed again.
+make_upgrades() {
+  local version key=$host/keys/distro-bpftool
+  # shellcheck disable=SC2034 # for package
+  local work=$host packages=$host/upgrades
+  mkdir -p "$packages"
+  for version in 1.0 2.0 4.0; do package tracer "$version" "$key"; done
+  package tracer 3.0
+  for version in 1.0 2.0 3.0 4.0; do make_repository "/srv/$version" "$packages/tracer_${version}"_*.deb; done
+}
+
+# make_machine SUITE LIST PACKAGES: a machine with the packages of the list that knows nothing of bpfgate but where its packages are.
+make_machine() {
+  local version
+  version=$(kernel_version "$kernel")
+  unpack_base "$1" "$2"
+  make_repository /srv/bpfgate "$3"/*.deb
+  apt_knows /srv/bpfgate
+  make_modules "$version"
+  make_initrd "$version" initramfs-tools
   make_job_unit
   make_root_image
 }

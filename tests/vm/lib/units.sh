@@ -20,10 +20,13 @@ unit() {
 
 make_units() {
   local datagram='socket.socket(socket.AF_INET, socket.SOCK_DGRAM)'
-  echo marker >/run/marker
+  # The scripts may be on a tmpfs themselves.
+  mkdir -p /run/marked
+  mountpoint -q /run/marked || mount -t ramfs none /run/marked
+  echo marker >/run/marked/marker
   unit addresses IPAddressDeny=any "$datagram.sendto(b'x', ('127.0.0.1', 9))"
   unit devices DevicePolicy=closed "os.open('/dev/kmsg', os.O_RDONLY)"
-  unit filesystems RestrictFileSystems=~tmpfs "os.open('/run/marker', os.O_RDONLY)"
+  unit filesystems RestrictFileSystems=~ramfs "os.open('/run/marked/marker', os.O_RDONLY)"
   unit binding SocketBindDeny=any "$datagram.bind(('127.0.0.1', 7000))"
   unit interfaces RestrictNetworkInterfaces=~lo "$datagram.sendto(b'x', ('127.0.0.1', 9))"
 }

@@ -5,6 +5,7 @@
  *   bpf            decides on the command and what it is about
  *   bpf_prog_load  decides on programs once more, with their instructions at hand
  */
+#include "evidence.bpf.h"
 #include "grant.bpf.h"
 #include "guarded.bpf.h"
 #include "last_word.bpf.h"
@@ -25,7 +26,7 @@ __noinline int judge_running(void)
 	file = bpf_get_task_exe_file(bpf_get_current_task_btf());
 	if (!file)
 		return 0;
-	judge(file, &thread->workspace, judgement);
+	judge(file, judgement);
 	bpf_put_file(file);
 	if (judgement->verdict == GATE_VERDICT_LIBRARY)
 		conclude(judgement, GATE_VERDICT_LIBRARY, GATE_REASON_NOT_A_LOADER);

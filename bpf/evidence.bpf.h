@@ -8,8 +8,8 @@
 #ifndef BPFGATE_EVIDENCE_BPF_H
 #define BPFGATE_EVIDENCE_BPF_H
 
+#include "mark.bpf.h"
 #include "signature.bpf.h"
-#include "volume.bpf.h"
 
 /*
  * Where the content read now is what is executed later, as far as IMA can say that at all: not on overlayfs, whose file
@@ -96,19 +96,12 @@ static __always_inline bool is_listed(struct gate_workspace *workspace, struct g
 	return true;
 }
 
-/* One judgement under the policy that is active now. `workspace` is the caller's own memory, in a map. */
-static __noinline int judge_once(struct file *file, struct gate_workspace *workspace, struct gate_judgement *judgement)
+/* What the policy makes of the file, beginning with what `judgement` is already. */
+static __always_inline void judge_by(struct gate_policy *policy, struct file *file, struct gate_workspace *workspace,
+				     struct gate_judgement *judgement)
 {
 	struct gate_message *message = &workspace->message;
-	struct gate_policy *policy;
 
-	__builtin_memset(judgement, 0, sizeof(*judgement));
-	__builtin_memset(&message->digest, 0, sizeof(message->digest));
-	judgement->generation = READ_ONCE(active_generation);
-	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
-	policy = policy_of(judgement->generation);
-	if (!policy)
-		return 0;
 	if (measure(file, message, policy, judgement) && !is_listed(workspace, judgement))
 		judge_signature(file, workspace, policy, judgement);
 	/* What is revoked is so wherever it is. */
@@ -116,6 +109,30 @@ static __noinline int judge_once(struct file *file, struct gate_workspace *works
 	    judgement->reason != GATE_REASON_REVOKED &&
 	    (judgement->verdict == GATE_VERDICT_NO_EVIDENCE || judgement->verdict == GATE_VERDICT_LIBRARY))
 		judge_volume(file, workspace, policy, judgement);
+	if (judgement->grants)
+		bpf_loop(GATE_MAX_GRANTS, add_grant, judgement, 0);
+}
+
+/*
+ * One judgement under the policy that is active now. The digest is left in the workspace of the current thread. Global,
+ * so that it is verified once and not wherever a file is judged.
+ */
+__noinline int judge_once(struct file *file __arg_trusted, struct gate_judgement *judgement)
+{
+	struct gate_judgement found = {}; /* a loop's context must be on the stack of the function that it is in */
+	struct gate_task *thread = current_thread();
+	struct gate_policy *policy;
+
+	if (!judgement)
+		return -EINVAL;
+	found.generation = READ_ONCE(active_generation);
+	conclude(&found, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
+	policy = policy_of(found.generation);
+	if (thread)
+		__builtin_memset(&thread->workspace.message.digest, 0, sizeof(struct gate_digest));
+	if (thread && policy)
+		judge_by(policy, file, &thread->workspace, &found);
+	*judgement = found;
 	return 0;
 }
 
@@ -123,19 +140,16 @@ static __noinline int judge_once(struct file *file, struct gate_workspace *works
  * A policy update while judging may have mixed two policies (the bank was refilled). The generation tells: such a
  * judgement is made again, and after a second time it counts as unknown.
  */
-static __always_inline void judge(struct file *file, struct gate_workspace *workspace, struct gate_judgement *judgement)
+static __always_inline void judge(struct file *file, struct gate_judgement *judgement)
 {
-	judge_once(file, workspace, judgement);
+	judge_once(file, judgement);
 	if (judgement->generation == READ_ONCE(active_generation))
 		return;
-	judge_once(file, workspace, judgement);
+	judge_once(file, judgement);
 	if (judgement->generation == READ_ONCE(active_generation))
 		return;
+	__builtin_memset(judgement, 0, sizeof(*judgement));
 	conclude(judgement, GATE_VERDICT_UNKNOWN, GATE_REASON_FAULT);
-	judgement->grants = 0;
-	judgement->commands = 0;
-	judgement->flags = 0;
-	judgement->volumes = 0;
 }
 
 #endif

@@ -17,6 +17,7 @@
  *
  * Every program returns the verdict of the LSM before it where that refused (`ret`).
  */
+#include "evidence.bpf.h"
 #include "guarded.bpf.h"
 
 /* Set before load. In a section, and so in a map, of its own: its place must not depend on the rest of .rodata. */
@@ -25,7 +26,7 @@ const volatile struct gate_about about SEC(".rodata.about") = {.abi_version = GA
 SEC("lsm.s/bprm_creds_from_file")
 int BPF_PROG(gate_exec, struct linux_binprm *bprm, const struct file *file, int ret)
 {
-	struct gate_judgement judgement;
+	struct gate_judgement judgement = {};
 	struct gate_task *thread;
 
 	if (ret)
@@ -36,7 +37,7 @@ int BPF_PROG(gate_exec, struct linux_binprm *bprm, const struct file *file, int 
 	if (!thread)
 		return -ENOMEM;
 	/* bprm->file, not the argument: for binfmt_misc with credentials that one is not what will run. */
-	judge(bprm->file, &thread->workspace, &judgement);
+	judge(bprm->file, &judgement);
 	__builtin_memset(&thread->next, 0, sizeof(thread->next));
 	mark_from(&thread->next, &judgement, &thread->workspace.message.digest);
 	if (bprm->unsafe & LSM_UNSAFE_PTRACE) {
@@ -121,17 +122,13 @@ int BPF_PROG(gate_forked, struct task_struct *parent, struct task_struct *child)
 static __always_inline __u32 judge_mapping(struct gate_task *process, struct file *file, bool anonymous,
 					   unsigned long prot)
 {
-	struct gate_judgement judgement;
-	struct gate_task *thread;
+	struct gate_judgement judgement = {};
 
 	if (anonymous)
 		return GATE_REASON_TAINT_ANONYMOUS;
 	if (prot & PROT_WRITE)
 		return GATE_REASON_TAINT_WRITABLE;
-	thread = current_thread();
-	if (!thread)
-		return GATE_REASON_FAULT;
-	judge(file, &thread->workspace, &judgement);
+	judge(file, &judgement);
 	if (judgement.verdict == GATE_VERDICT_LOADER || judgement.verdict == GATE_VERDICT_LIBRARY) {
 		/* The owner of the memory would depend on it, too; whoever shares memory has no need to map code. */
 		if (judgement.volumes && process->mark.owner_tgid)

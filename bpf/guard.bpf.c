@@ -21,6 +21,7 @@
  */
 #include "guarded.bpf.h"
 #include "mounts.bpf.h"
+#include "signature.bpf.h"
 
 SEC("lsm/bpf_map")
 int BPF_PROG(guard_map, struct bpf_map *map, fmode_t fmode, int ret)

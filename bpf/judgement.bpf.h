@@ -26,6 +26,7 @@ struct gate_vouching {
 struct gate_workspace {
 	struct gate_message message;
 	struct gate_digest_key key; /* of what is being looked up: the stack is short */
+	__u32 failure; /* of signatures; on the stack the verifier would go on with each value of it apart */
 	__u32 verifying; /* it may search the gate's keyrings: see guard_key in guard.bpf.c */
 	struct gate_usage usage; /* of the program it is about to load */
 	struct gate_vouching vouching;
@@ -51,6 +52,7 @@ static __always_inline void conclude(struct gate_judgement *judgement, __u32 ver
 	judgement->reason = reason;
 }
 
+/* What the loader's grants allow between them. */
 static long add_grant(__u64 index, struct gate_judgement *judgement)
 {
 	struct gate_grant *granted;
@@ -79,7 +81,6 @@ static __always_inline void conclude_role(struct gate_judgement *judgement, __u3
 	}
 	conclude(judgement, GATE_VERDICT_LOADER, reason);
 	judgement->grants = mask;
-	bpf_loop(GATE_MAX_GRANTS, add_grant, judgement, 0);
 }
 
 static __always_inline bool same_digest(const struct gate_digest *a, const struct gate_digest *b)

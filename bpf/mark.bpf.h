@@ -6,8 +6,8 @@
 #ifndef BPFGATE_MARK_BPF_H
 #define BPFGATE_MARK_BPF_H
 
-#include "evidence.bpf.h"
 #include "report.bpf.h"
+#include "volume.bpf.h"
 
 struct gate_mark {
 	__u64 generation; /* of the policy that `commands` and `grants` are of */

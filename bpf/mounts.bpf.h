@@ -93,10 +93,15 @@ static long way_step(__u64 step, struct gate_way *way)
 
 /*
  * Whether nobody removes, in another namespace, what it or one above it is mounted on; or whether that can be seen to.
+ * By addresses, which a global function can be given.
  */
-static __always_inline bool is_way_good(struct mount *mount, struct mount *leaving, enum gate_demand demand)
+__noinline int is_way_good(__u64 mount, __u64 leaving, __u32 demand)
 {
-	struct gate_way way = {.mount = mount, .leaving = leaving, .demand = demand};
+	struct gate_way way = {
+		.mount = (struct mount *)mount,
+		.leaving = (struct mount *)leaving,
+		.demand = demand,
+	};
 
 	bpf_loop(GATE_MAX_WAY, way_step, &way, 0);
 	return way.good;
@@ -135,7 +140,7 @@ static __always_inline bool takes_pins_along(struct mount *mount, struct gate_wa
 		return has_pins || is_on_guarded_directory(mount);
 	if (has_pins && (is_of(GATE_NAMESPACE_OF_PROCESS_1, mount) || is_of(GATE_NAMESPACE_OF_LOADER, mount))) {
 		walk->pins = file_system;
-		if (shows_pins(mount) && is_way_good(mount, NULL, GATE_WAY_IS_GUARDED))
+		if (shows_pins(mount) && is_way_good((__u64)mount, 0, GATE_WAY_IS_GUARDED))
 			walk->takes_keeper = true;
 	}
 	return false;
@@ -170,12 +175,14 @@ struct gate_survey {
 /* Only what stays when the others have gone. */
 static __always_inline bool keeps_pins(struct mount *mount, struct gate_survey *survey)
 {
+	__u64 leaving = (__u64)survey->leaving;
+
 	if (!shows_pins(mount))
 		return false;
 	if (!survey->is_process_1)
-		return is_way_good(mount, survey->leaving, GATE_WAY_IS_GUARDED);
-	return is_way_good(mount, survey->leaving, GATE_WAY_CAN_BE) &&
-	       is_way_good(mount, survey->leaving, GATE_WAY_IS_TO_BE);
+		return is_way_good((__u64)mount, leaving, GATE_WAY_IS_GUARDED);
+	return is_way_good((__u64)mount, leaving, GATE_WAY_CAN_BE) &&
+	       is_way_good((__u64)mount, leaving, GATE_WAY_IS_TO_BE);
 }
 
 static long survey_list_step(__u64 step, struct gate_survey *survey)

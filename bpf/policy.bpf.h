@@ -107,13 +107,7 @@ static __always_inline struct gate_grant *grant_of(__u64 generation, __u32 grant
 /* The lowest of a set of grants, for messages; one past the last where the set is empty. */
 static __always_inline __u32 first_of(__u64 set)
 {
-	__u32 i;
-
-	for (i = 0; i < 64; i++) {
-		if (set >> i & 1)
-			break;
-	}
-	return i;
+	return set ? __builtin_ctzll(set) : 64;
 }
 
 static __always_inline struct gate_signer *signer_of(__u64 generation, __u32 signer)

@@ -73,18 +73,15 @@ static __always_inline bool is_gate_key(const struct key *key)
 
 static __always_inline int verify_with(__s32 keyring, struct gate_message *message, struct gate_scratch *slot)
 {
-	__u32 length = READ_ONCE(slot->length); /* read here, so that the verifier sees the bounds checked */
+	/* Read here, so that the verifier sees the bounds checked. */
+	__u32 length = READ_ONCE(slot->length), size = READ_ONCE(message->digest.size);
 	struct bpf_dynptr data, signature;
 	struct bpf_key *key;
-	__u32 size = sizeof(*message) - GATE_MAX_DIGEST + 32;
 	int err;
 
-	if (message->digest.size == 48)
-		size = sizeof(*message) - GATE_MAX_DIGEST + 48;
-	if (message->digest.size == GATE_MAX_DIGEST)
-		size = sizeof(*message);
-	if (length == 0 || length > GATE_MAX_SIGNATURE)
+	if (length == 0 || length > GATE_MAX_SIGNATURE || size > GATE_MAX_DIGEST)
 		return -EINVAL;
+	size += sizeof(*message) - GATE_MAX_DIGEST;
 	if (bpf_dynptr_from_mem(message, size, 0, &data) || bpf_dynptr_from_mem(slot->signature, length, 0, &signature))
 		return -EINVAL;
 	key = bpf_lookup_user_key(keyring, 0);
@@ -113,15 +110,14 @@ static __always_inline __u32 reason_of_failure(int err, __u32 before)
 }
 
 struct gate_verification {
-	struct gate_message *message;
+	struct gate_workspace *workspace;
 	struct gate_scratch *slot;
 	struct gate_judgement *judgement;
-	__u32 reason;
-	__u32 good; /* the reason where one has signed it */
 };
 
 static long try_signer(__u64 index, struct gate_verification *verification)
 {
+	struct gate_workspace *workspace = verification->workspace;
 	struct gate_judgement *judgement = verification->judgement;
 	struct gate_signer *signer = signer_of(judgement->generation, index);
 	int err;
@@ -130,40 +126,44 @@ static long try_signer(__u64 index, struct gate_verification *verification)
 		return 1;
 	if (signer->role == GATE_ROLE_PROGRAM)
 		return 0;
-	err = verify_with(signer->keyring, verification->message, verification->slot);
+	err = verify_with(signer->keyring, &workspace->message, verification->slot);
 	if (err == 0) {
-		conclude_role(judgement, signer->role, signer->grants, verification->good);
+		conclude_role(judgement, signer->role, signer->grants, GATE_REASON_SIGNATURE);
 		return 1;
 	}
-	verification->reason = reason_of_failure(err, verification->reason);
-	/* A keyring that has gone, most likely with the policy it belonged to, says nothing about the file. */
-	conclude(judgement, verification->reason == GATE_REASON_FAULT ? GATE_VERDICT_UNKNOWN : GATE_VERDICT_NO_EVIDENCE,
-		 verification->reason);
+	workspace->failure = reason_of_failure(err, workspace->failure);
 	return 0;
 }
 
-static __always_inline void verify_signature(struct gate_message *message, struct gate_scratch *slot,
+static __always_inline void verify_signature(struct gate_workspace *workspace, struct gate_scratch *slot,
 					     struct gate_policy *policy, struct gate_judgement *judgement)
 {
+	struct gate_message *message = &workspace->message;
 	struct gate_verification verification = {
-		.message = message,
+		.workspace = workspace,
 		.slot = slot,
 		.judgement = judgement,
-		.reason = GATE_REASON_SIGNATURE_UNTRUSTED,
-		.good = GATE_REASON_SIGNATURE,
 	};
 	__u16 algorithm = message->digest.algorithm;
 
 	count(verified);
 	conclude(judgement, GATE_VERDICT_NO_EVIDENCE, GATE_REASON_SIGNATURE_UNTRUSTED);
+	workspace->failure = GATE_REASON_SIGNATURE_UNTRUSTED;
 	__builtin_memcpy(message->magic, "FSVerity", 8);
 	if (is_ima(&message->digest)) {
 		__builtin_memcpy(message->magic, "IMAfile", 8);
 		message->digest.algorithm &= ~GATE_DIGEST_IMA;
-		verification.good = GATE_REASON_IMA_SIGNATURE;
 	}
 	bpf_loop(policy->keyring_count, try_signer, &verification, 0);
 	message->digest.algorithm = algorithm;
+	if (judgement->reason == GATE_REASON_SIGNATURE && is_ima(&message->digest))
+		judgement->reason = GATE_REASON_IMA_SIGNATURE;
+	if (judgement->verdict != GATE_VERDICT_NO_EVIDENCE)
+		return;
+	/* A keyring that has gone, most likely with the policy it belonged to, says nothing about the file. */
+	if (workspace->failure == GATE_REASON_FAULT)
+		judgement->verdict = GATE_VERDICT_UNKNOWN;
+	judgement->reason = workspace->failure;
 }
 
 static __always_inline bool kept_verdict(struct gate_kept_verdict *kept, struct gate_judgement *judgement)
@@ -236,7 +236,7 @@ static __always_inline void judge_signature(struct file *file, struct gate_works
 		return;
 	}
 	if (read_signature(file, slot, judgement))
-		verify_signature(&workspace->message, slot, policy, judgement);
+		verify_signature(workspace, slot, policy, judgement);
 	WRITE_ONCE(workspace->verifying, 0);
 	release_scratch(slot);
 	if (kept)

@@ -16,7 +16,7 @@
 #ifndef BPFGATE_SIGNED_BPF_H
 #define BPFGATE_SIGNED_BPF_H
 
-#include "mark.bpf.h"
+#include "evidence.bpf.h"
 
 #define GATE_EVERY_SIGNER ~0ULL
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h */
@@ -281,12 +281,12 @@ static __always_inline __u64 signers_of_call(struct gate_task *thread, __u32 com
 }
 
 /* Finds out who vouches for a call that the current thread makes, or that the kernel makes for its program. */
-static __noinline int note_signers(const struct gate_call *call, __u64 generation)
+__noinline int note_signers(const struct gate_call *call, __u64 generation)
 {
 	struct gate_policy *policy = policy_of(generation);
 	struct gate_task *thread;
 
-	if (!policy || !(policy->flags & GATE_POLICY_SIGNED))
+	if (!call || !policy || !(policy->flags & GATE_POLICY_SIGNED))
 		return 0;
 	thread = current_thread();
 	if (!thread)

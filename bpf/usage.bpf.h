@@ -93,7 +93,7 @@ static __always_inline __u32 immediate_of(__u64 instruction)
  * What is called often is noted once, or nobody could tell what a program with many calls may be granted. Id 0, a
  * function that the kernel lacks, finds an empty place and counts: no list has it.
  */
-static __noinline int note_kernel_function(struct gate_usage *usage, __u32 id)
+static __always_inline void note_kernel_function(struct gate_usage *usage, __u32 id)
 {
 	__u32 i;
 
@@ -103,10 +103,9 @@ static __noinline int note_kernel_function(struct gate_usage *usage, __u32 id)
 			break;
 		}
 		if (usage->kfuncs[i] == id)
-			return 0;
+			return;
 	}
 	usage->kfunc_count++;
-	return 0;
 }
 
 static __always_inline void note_kfunc(struct gate_usage *usage, __u64 instruction)
@@ -138,11 +137,17 @@ static __always_inline void look_at(struct gate_look *look, __u64 instruction)
 	}
 }
 
+static long look_at_next(__u64 index, struct gate_look *look)
+{
+	look_at(look, look->usage->chunk[index & (GATE_CHUNK - 1)]);
+	return look->refused & 1;
+}
+
+/* The verifier goes through a loop of bpf_loop()'s once, and through any other as often as it turns. */
 static long look_at_chunk(__u64 index, struct gate_look *look)
 {
 	struct gate_usage *usage = look->usage;
 	__u32 left = usage->length - index * GATE_CHUNK;
-	__u32 i;
 
 	if (left > GATE_CHUNK)
 		left = GATE_CHUNK;
@@ -152,10 +157,7 @@ static long look_at_chunk(__u64 index, struct gate_look *look)
 		look->refused = 1;
 		return 1;
 	}
-	for (i = 0; i < GATE_CHUNK; i++) {
-		if (i < left)
-			look_at(look, usage->chunk[i]);
-	}
+	bpf_loop(left, look_at_next, look, 0);
 	return look->refused & 1;
 }
 
@@ -168,10 +170,12 @@ static __always_inline void look_at_all(struct gate_look *look)
 }
 
 /* `usage` is the caller's own memory, in a map. */
-static __noinline int collect_usage(struct gate_usage *usage, __u64 program)
+__noinline int collect_usage(struct gate_usage *usage, __u64 program)
 {
 	struct gate_look look = {.usage = usage, .collects = true};
 
+	if (!usage)
+		return -EINVAL;
 	__builtin_memset(usage, 0, sizeof(*usage));
 	usage->code = program + bpf_core_field_offset(struct bpf_prog, insnsi);
 	if (bpf_probe_read_kernel(&usage->length, sizeof(usage->length),

@@ -107,6 +107,30 @@ static int verb_bind_map(char** arguments) {
   return status_of(bpf(BPF_PROG_BIND_MAP, &bind));
 }
 
+/* The other way round: a program of one's own that has a map of somebody else's, and is pinned. */
+static int verb_share_map(char** arguments) {
+  const struct bpf_insn instructions[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+                                          {.code = BPF_JMP | BPF_EXIT}};
+  union bpf_attr load = {
+      .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+      .insns = (uintptr_t)instructions,
+      .insn_cnt = sizeof(instructions) / sizeof(*instructions),
+      .license = (uintptr_t)"GPL",
+  };
+  union bpf_attr bind = {}, pin_it = {.pathname = (uintptr_t)arguments[1]};
+  long map = by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0);
+  long program;
+
+  if (map < 0) return reached(map);
+  program = bpf(BPF_PROG_LOAD, &load);
+  if (program < 0) return give_up("program");
+  bind.prog_bind_map.prog_fd = (uint32_t)program;
+  bind.prog_bind_map.map_fd = (uint32_t)map;
+  if (bpf(BPF_PROG_BIND_MAP, &bind) < 0) return give_up("bind");
+  pin_it.bpf_fd = (uint32_t)program;
+  return status_of(bpf(BPF_OBJ_PIN, &pin_it));
+}
+
 /*
  * A program that is attached to another one, before, behind or in place of it (fentry, fexit, freplace), names it by a
  * descriptor. The decoy has no types that such a program needs, so that what counts is how far it gets.
@@ -473,6 +497,7 @@ static const struct {
     {"rename", 2, verb_rename},
     {"rename-mount-point", 1, verb_rename_mount_point},
     {"rmdir", 1, verb_rmdir},
+    {"share-map", 2, verb_share_map},
     {"switch-ftrace-off", 0, verb_switch_ftrace_off},
     {"symlink", 1, verb_symlink},
     {"umount", 1, verb_umount},

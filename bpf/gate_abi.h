@@ -22,7 +22,7 @@
 #define GATE_PATH_SIZE 1024 /* of a path in an event, NUL included; a longer one is left out */
 #define GATE_MAX_SIGNATURE 16384
 #define GATE_MAX_DIGEST 64
-#define GATE_SCRATCH_SLOTS 64 /* signature buffers, 1 MiB of them */
+#define GATE_SCRATCH_SLOTS 64 /* signature buffers of a large machine, 1 MiB */
 #define GATE_SCRATCH_STEPS (1 << 20) /* claims tried before a judgement is put off */
 #define GATE_HASH_SIZE 32
 #define GATE_MAX_AUTHORITIES 8 /* per bank */

@@ -73,7 +73,7 @@ static __always_inline bool is_gate_key(const struct key *key)
 
 static __always_inline int verify_with(__s32 keyring, struct gate_message *message, struct gate_scratch *slot)
 {
-	/* Read here, so that the verifier sees the bounds checked. */
+	/* Read here, so that the verifier sees the bounds checked. Of the sizes there are measure() has seen to. */
 	__u32 length = READ_ONCE(slot->length), size = READ_ONCE(message->digest.size);
 	struct bpf_dynptr data, signature;
 	struct bpf_key *key;

@@ -143,7 +143,8 @@ static long look_at_next(__u64 index, struct gate_look *look)
 	return look->refused & 1;
 }
 
-/* The verifier goes through a loop of bpf_loop()'s once, and through any other as often as it turns. */
+/* The verifier goes through bpf_loop()'s turns until nothing new comes of them, and through any other loop's to the
+ * end. */
 static long look_at_chunk(__u64 index, struct gate_look *look)
 {
 	struct gate_usage *usage = look->usage;

@@ -74,13 +74,12 @@ struct gate_device {
 
 /*
  * By address of struct block_device, which is nobody else's until bdev_alloc_security: device numbers are given away
- * while the device that had them is still open. Not allocated before they are needed: few hosts have many, and one that
- * cannot be remembered is not trusted, or none is (`lost_replacement`).
+ * while the device that had them is still open. Allocated beforehand: where one cannot be remembered, all trust in
+ * volumes may end for good (`lost_replacement`), and that must not hang on who is short of memory.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, GATE_MAX_DEVICES);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
 	__type(value, struct gate_device);
 } devices SEC(".maps");

@@ -73,7 +73,8 @@ struct Status {
 struct LoadOptions {
   Places places;
   bool verbose = false;  // pass libbpf's messages on to stderr
-  // The signature buffers and how long to wait for one: 0 means the build's own figure.
+  // The signature buffers, and how long to wait for one: 0 means what the machine's processors call for, and the
+  // build's own figure.
   uint32_t scratch_slots = 0;
   uint32_t scratch_steps = 0;
   // In enforce mode: sealed before it is armed. Only for an initramfs, where nobody else can have a hand in it: this

@@ -25,11 +25,17 @@ Result<uint32_t> initial_network() {
   return static_cast<uint32_t>(network.st_ino);
 }
 
+// As many judgements as get anywhere at once: a processor works on one, and few wait for a disk.
+uint32_t slots_of_machine() {
+  return std::clamp<uint32_t>(static_cast<uint32_t>(std::max(libbpf_num_possible_cpus(), 0)) * 8, 16,
+                              GATE_SCRATCH_SLOTS);
+}
+
 Result<> configure(gate_skeleton& skeleton, const Kernel& kernel, const LoadOptions& options) {
   TRY_ASSIGN(skeleton.rodata->initial_network, initial_network());
   skeleton.rodata->keep_verdicts = kernel.has_post_xattr_hooks;
   skeleton.rodata->follow_volumes = kernel.has_volumes;
-  if (options.scratch_slots != 0) skeleton.rodata->scratch_slots = options.scratch_slots;
+  skeleton.rodata->scratch_slots = options.scratch_slots != 0 ? options.scratch_slots : slots_of_machine();
   if (options.scratch_steps != 0) skeleton.rodata->scratch_steps = options.scratch_steps;
   Bytes hash = build_hash();
   std::copy(hash.begin(), hash.end(), skeleton.rodata_about->about.build_hash);

@@ -63,7 +63,7 @@ Result<> check_required(const KernelTypes& types) {
   for (const char* name : required_functions) {
     if (types.function(name)) continue;
     return fail(ErrorKind::Unsupported, std::string("this kernel lacks ") + name,
-                "Use kernel 6.8 or later, built with CONFIG_BPF_LSM, CONFIG_FS_VERITY and "
+                "Use kernel 6.9 or later, built with CONFIG_BPF_LSM, CONFIG_FS_VERITY and "
                 "CONFIG_SYSTEM_DATA_VERIFICATION.");
   }
   return {};

@@ -184,7 +184,9 @@ Result<> apply(const manifest::Manifest& manifest, const PinnedGate& gate, uint6
   // The next call is the first under the new policy: by it this process is judged again, and may touch keyrings.
   auto judged = policy_of(maps, next);
   policy.keep_keyrings();
-  TRY(judged);
+  if (!judged)
+    return std::unexpected(
+        std::move(judged).error().within("the policy is in force, and keeps this bpfgate from changing it again"));
   auto removed = remove_keyrings(outdated);
   if (removed) return {};
   return std::unexpected(

@@ -21,6 +21,14 @@ offer() {
 apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -qq -y "$@" </dev/null; }
 version() { dpkg-query -W -f '${db:Status-Abbrev}${Version}\n' tracer; }
 
+# soft_reboot WHAT: this script is run again then.
+soft_reboot() {
+  echo "$1" >/run/bpfgate-soft-reboot
+  systemctl soft-reboot
+  sleep 600
+  fail "there was not $1"
+}
+
 if [ "$1" = off ]; then
   expect_output 'not loaded' "bpfgate=off: there is no gate" bpfgate gate status
   cp /usr/sbin/bpftool copy
@@ -31,7 +39,7 @@ if [ "$1" = off ]; then
 fi
 
 stage=$1
-if [ -e /run/bpfgate-soft-reboot ]; then stage="after a soft reboot"; fi
+if [ -e /run/bpfgate-soft-reboot ]; then stage="after $(cat /run/bpfgate-soft-reboot)"; fi
 expect_output '^running$' "$stage: every unit is well" running
 [ "$failures" = 0 ] || systemctl --failed
 expect_output '^mode +enforce, sealed$' "$stage: the gate enforces and is sealed" bpfgate gate status
@@ -64,10 +72,13 @@ case $stage in
     expect_output '^bpfgate: the policy of this host is in force$' "the initramfs has loaded it" journal -u bpfgate
     journal -u bpfgate | grep 'in force in' && fail "the unit has loaded it"
     [ "$(cat /var/lib/bpfgate/debian-host.sequence)" = 1 ] && pass "its number is remembered" || fail "no number is remembered"
-    touch /run/bpfgate-soft-reboot
-    systemctl soft-reboot
-    sleep 600
-    fail "no soft reboot came"
+    soft_reboot "a soft reboot"
+    ;;
+  "after a soft reboot")
+    # Of an image there would be a newer one; it is the mount that is another.
+    mkdir -p /run/nextroot
+    mount --rbind / /run/nextroot || die "mount"
+    soft_reboot "a soft reboot into another root"
     ;;
   again)
     offer 1.0

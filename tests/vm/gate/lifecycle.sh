@@ -218,4 +218,13 @@ expect_status 0 "after unload an unsigned program is allowed" ./unsigned load-pr
 load_gate enforce.json
 expect_status 1 "loaded again: refused" ./unsigned call
 expect_status 0 "unload again" bpfgate gate unload
+
+# --- By force, and by a bpfgate that nobody has signed: it locks itself out, and nobody else.
+cp "$(command -v bpfgate)" forced
+load_gate audit.json
+expect_output 'the policy is in force, and keeps this bpfgate from changing it again' "an update by force says how far it came" \
+  ./forced gate update --manifest enforce.json --force
+expect_status 1 "it is in force" ./unsigned call
+expect_status 1 "whoever forced it is out" ./forced gate unload
+expect_status 0 "bpfgate that is signed is not" bpfgate gate unload
 finish

@@ -67,14 +67,6 @@ Result<UniqueFd> open_pin(int directory, const std::string& name, const fs::path
   return refusal_or_errno("open", path);
 }
 
-Result<std::vector<uint32_t>> programs_present() {
-  std::vector<uint32_t> ids;
-  uint32_t id = 0;
-  while (bpf_prog_get_next_id(id, &id) == 0) ids.push_back(id);
-  if (errno != ENOENT) return fail_errno("list programs");
-  return ids;
-}
-
 }  // namespace
 
 bool is_there(const fs::path& path) {
@@ -177,6 +169,14 @@ std::vector<std::string> pinned_links(const fs::path& pin_directory) {
   if (!pins || !*pins) return {};
   auto names = (*pins)->names();
   return names ? *std::move(names) : std::vector<std::string>();
+}
+
+Result<std::vector<uint32_t>> programs_present() {
+  std::vector<uint32_t> ids;
+  uint32_t id = 0;
+  while (bpf_prog_get_next_id(id, &id) == 0) ids.push_back(id);
+  if (errno != ENOENT) return fail_errno("list BPF programs");
+  return ids;
 }
 
 Result<> wait_until_gone(const std::vector<uint32_t>& programs) {

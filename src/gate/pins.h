@@ -57,6 +57,9 @@ class PinDirectory {
   UniqueFd links_;  // absent when a load was killed early
 };
 
+// The ids of all BPF programs of the machine, whosever they are.
+Result<std::vector<uint32_t>> programs_present();
+
 // Waits until none of these programs exists any more: the kernel detaches some time after the last reference to a link
 // has gone. ErrorKind::Failed after half a minute: somebody else holds one.
 Result<> wait_until_gone(const std::vector<uint32_t>& programs);

@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "gate/guard.h"
+#include "gate/pins.h"
 
 namespace bpfgate::gate {
 namespace {
@@ -87,16 +88,8 @@ Result<> check_program(uint32_t id, const std::set<uint32_t>& types_of_gate, int
   return {};
 }
 
-Result<std::vector<uint32_t>> all_programs() {
-  std::vector<uint32_t> ids;
-  uint32_t id = 0;
-  while (bpf_prog_get_next_id(id, &id) == 0) ids.push_back(id);
-  if (errno != ENOENT) return fail_errno("list BPF programs");
-  return ids;
-}
-
 Result<> check_programs(int guarded) {
-  TRY_ASSIGN(std::vector<uint32_t> ids, all_programs());
+  TRY_ASSIGN(std::vector<uint32_t> ids, programs_present());
   std::vector<uint32_t> others;
   std::set<uint32_t> types_of_gate;
   for (uint32_t id : ids) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/batch.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <condition_variable>

@@ -2,13 +2,13 @@
 // Commands that do the same to many files: which files, on how many threads, and in which order results appear.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/app.h"
 
 namespace bpfgate::cli {
 

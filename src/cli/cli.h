@@ -2,10 +2,10 @@
 // What every subcommand shares: the table entry, exit statuses and how errors are printed.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "base/result.h"
+#include "cli/app.h"
 
 namespace bpfgate::cli {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 

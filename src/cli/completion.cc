@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/completion.h"
 
+#include <CLI/CLI.hpp>
+
 #include "gate/events.h"
 #include "manifest/vocabulary.h"
 

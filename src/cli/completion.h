@@ -2,10 +2,11 @@
 // Completions for shells, made from the commands and options as they are declared: there is no list to keep in step.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "cli/app.h"
 
 namespace bpfgate::cli {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/image_signing.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "cli/sidecars.h"

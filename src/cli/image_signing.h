@@ -3,7 +3,6 @@
 // those made before.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/app.h"
 #include "cli/keys.h"
 #include "image/image.h"
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/keys.h"
 
+#include <CLI/CLI.hpp>
+
 namespace bpfgate::cli {
 namespace {
 

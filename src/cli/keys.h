@@ -2,11 +2,11 @@
 // Signing keys as command-line options. No option takes a secret: those come from a file, a descriptor or the terminal.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 
 #include "base/result.h"
+#include "cli/app.h"
 #include "crypto/crypto.h"
 
 namespace bpfgate::cli {

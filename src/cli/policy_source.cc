@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/policy_source.h"
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "gate/gate.h"

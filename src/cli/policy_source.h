@@ -2,12 +2,12 @@
 // Which policy a command is about: one manifest, or the host's own, put together from three directories; or which gate.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/app.h"
 #include "manifest/layers.h"
 
 namespace bpfgate::cli {

@@ -3,6 +3,7 @@
 
 #include <fnmatch.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 

@@ -2,11 +2,11 @@
 // Which files of a package are loaders or libraries, as command-line options: by names, or by what they use.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/app.h"
 #include "rpm/sign.h"
 
 namespace bpfgate::cli {

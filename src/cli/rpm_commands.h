@@ -2,11 +2,11 @@
 // The commands of `bpfgate rpm`: their options and what they do.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/app.h"
 #include "cli/batch.h"
 #include "cli/file_batch.h"
 #include "rpm/package.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/tree_options.h"
 
+#include <CLI/CLI.hpp>
+
 namespace bpfgate::cli {
 namespace {
 

@@ -3,10 +3,10 @@
 // in every command that needs them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "base/result.h"
+#include "cli/app.h"
 #include "evidence/evidence.h"
 
 namespace bpfgate::cli {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/trust_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "base/io.h"
 
 namespace bpfgate::cli {

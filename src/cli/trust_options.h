@@ -2,13 +2,13 @@
 // Whom an offline check trusts, as command-line options, and which signature it looks at.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/app.h"
 #include "evidence/evidence.h"
 #include "sign/sign.h"
 

@@ -2,7 +2,7 @@
 // The subcommands of `bpfgate volume` that have files of their own.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "cli/app.h"
 
 namespace bpfgate::cli {
 

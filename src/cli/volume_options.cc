@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/volume_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "image/inodes.h"
 #include "volume/sidecars.h"
 

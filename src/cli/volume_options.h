@@ -2,11 +2,11 @@
 // The files of a dm-verity volume as command-line options, and what its commands share.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
 #include "base/result.h"
+#include "cli/app.h"
 #include "cli/output.h"
 #include "volume/signature.h"
 #include "volume/verity.h"

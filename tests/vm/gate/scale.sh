@@ -9,7 +9,6 @@ cd "$work" || exit 2
 make_key libraries
 make_key strangers
 use_signed_bpfgate
-explain_each_status
 mkdir -p "$keys/many"
 many-signers "$keys/many" 998 || die "many-signers"
 sign_libraries_of "$witness"
@@ -55,6 +54,8 @@ policy["sequence"] = 2
 policy["signers"].pop()
 json.dump(policy, open("next.json", "w"))
 PYTHON
+# expect_said PATTERN NAME: of the last expect_status, whose command takes long.
+expect_said() { grep -Eq -- "$1" "$work/output" && pass "$2" || fail "$2: no \"$1\" in: $(cat "$work/output")"; }
 small() { write_manifest small.json enforce "$1"; sed -i '/"loaders"/d' small.json; }
 
 kilobytes() { awk '/^(MemAvailable):/ { print $2 }' /proc/meminfo; }
@@ -70,6 +71,9 @@ done
 expect_keyrings 4 "they have four keyrings"
 
 check "signed by the last signer" allowed ./last call
+check "revoked" denied ./revoked call
+# Each time explain reads all of the policy, which takes ten seconds here.
+cannot_know="two cases are enough of 100,000 digests"
 check "signed by the last signer, loading a program" allowed ./last load-program
 check "signed by the first signer" allowed ./first call
 check "signed by the first signer, making a map" allowed ./first create-map
@@ -79,9 +83,9 @@ check "listed first, loading a program" allowed ./listed load-program
 check "listed last" allowed ./also-listed call
 check "listed last, with a smaller grant" denied ./also-listed load-program
 check "not listed" denied ./not-listed call
-check "revoked" denied ./revoked call
 check "signed by somebody else" denied ./stranger call
 check "unsigned" denied ./unsigned call
+cannot_know=''
 run_checks gate
 expect_output 'signature of s997' "explain names the last signer" bpfgate explain --manifest scale.json last
 
@@ -105,7 +109,7 @@ wait $listed
 quota=$(sysctl -n kernel.keys.root_maxkeys)
 sysctl -q kernel.keys.root_maxkeys=1500 || die "sysctl"
 expect_status 1 "more keys than the quota allows" bpfgate gate update --manifest scale.json
-expect_output 'raise /proc/sys/kernel/keys/root_maxbytes and root_maxkeys' "it says what to raise" bpfgate gate update --manifest scale.json
+expect_said 'raise /proc/sys/kernel/keys/root_maxbytes and root_maxkeys' "it says what to raise"
 expect_output '"sequence": 2' "the policy in force stays" bpfgate gate status --json
 expect_status 0 "and decides" ./first call
 sysctl -q kernel.keys.root_maxkeys="$quota" || die "sysctl"
@@ -123,7 +127,7 @@ policy["sequence"] = 3
 json.dump(policy, open("groups.json", "w"))
 PYTHON
 expect_status 1 "signers with more sets of grants than fit" bpfgate gate update --manifest groups.json
-expect_output '/signers: they need 74 keyrings, and at most 64 fit' "it says how many" bpfgate gate update --manifest groups.json
+expect_said '/signers: they need 74 keyrings, and at most 64 fit' "it says how many"
 
 # --- Away with them.
 start=$SECONDS

@@ -2,18 +2,24 @@
 # SPDX-License-Identifier: MIT
 """Holds `bpfgate explain` to what the kernel decided; see guest.sh, which calls this after each case.
 
-agree.py case DIRECTORY STATUS NAME COMMAND...   a command that has run: what it was told, and the events it caused
-agree.py process DIRECTORY STATUS NAME PID       a process that is there, and what bpf(2) has told it
-agree.py rest DIRECTORY                          the events that no case has had
-agree.py summary DIRECTORY                       what was compared, and why the rest was not; what came up in the rest
+It answers questions, one after the other, for in emulation Python's start takes longer than an answer. A question, on stdin, is its number of words and the words, each with a NUL behind it: a directory and a PATH to answer it
+with, why explain cannot know and why only the events count (or nothing), and one of
 
-DIRECTORY has `policy` (the manifest in force, or "host"), `pending` (events nobody has asked for yet) and `tally`.
+  case DIRECTORY STATUS NAME COMMAND...   a command that has run: what it was told, and the events it caused
+  process DIRECTORY STATUS NAME PID       a process that is there, and what bpf(2) has told it
+  rest DIRECTORY                          the events that no case has had
+  summary DIRECTORY                       what was compared, and why the rest was not; what came up in the rest
+
+The answer, on stdout, is 0 or 1, a newline, what there is to say, and a NUL. DIRECTORY has `policy` (the manifest in force, or "host"), `pending` (events nobody has asked for yet) and `tally`.
 """
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+import traceback
 
 # What explain finds out as well, and in the same words. Of `volume-replaced` it says itself that it does not know.
 EVIDENCE = {
@@ -47,7 +53,7 @@ class Tally:
 
 def bpfgate(*words):
     """What it printed, as an object; None where it printed none."""
-    run = subprocess.run(["bpfgate", *words], capture_output=True, text=True)
+    run = subprocess.run(["bpfgate", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     try:
         return json.loads(run.stdout)
     except ValueError:
@@ -217,10 +223,10 @@ def run_case(directory, status, name, *words):
     events = drain(directory)
     if events is None or int(status) > 1:
         return []
-    case = Case(directory, name)
     if os.environ.get("cannot_know"):
-        case.tally.skip(os.environ["cannot_know"])
+        Tally(directory, name).skip(os.environ["cannot_know"])
         return []
+    case = Case(directory, name)
     if os.environ.get("only_events"):
         case.hold_events(events)
         case.tally.skip(os.environ["only_events"])
@@ -264,13 +270,41 @@ def run_summary(directory):
     return 0 if verdicts and reasons and not differences else 1
 
 
-def main():
-    if sys.argv[1] == "summary":
-        return run_summary(sys.argv[2])
-    differences = {"case": run_case, "process": run_process, "rest": run_rest}[sys.argv[1]](*sys.argv[2:])
+def answer(words):
+    if words[0] == "summary":
+        return run_summary(words[1])
+    differences = {"case": run_case, "process": run_process, "rest": run_rest}[words[0]](*words[1:])
     for difference in differences:
         print(difference)
     return 1 if differences else 0
 
 
-sys.exit(main())
+def word_from(stream):
+    """None at the end of the stream."""
+    word = bytearray()
+    while (byte := stream.read(1)) and byte != b"\0":
+        word += byte
+    return os.fsdecode(bytes(word)) if byte else None
+
+
+def questions(stream):
+    while count := word_from(stream):
+        yield [word_from(stream) for _ in range(int(count))]
+
+
+def serve():
+    """Whatever goes wrong in an answer is said in it, and is a difference."""
+    for directory, path, cannot_know, only_events, *words in questions(sys.stdin.buffer):
+        os.environ.update(PATH=path, cannot_know=cannot_know, only_events=only_events)
+        said, status = io.StringIO(), 1
+        with contextlib.redirect_stdout(said):
+            try:
+                os.chdir(directory)
+                status = answer(words)
+            except Exception:
+                print(traceback.format_exc())
+        sys.stdout.buffer.write(os.fsencode(f"{status}\n{said.getvalue()}\0"))
+        sys.stdout.buffer.flush()
+
+
+serve()

@@ -108,7 +108,25 @@ update_gate() { compare_events; bpfgate gate update --manifest "$1" "${@:2}" || 
 agreement=$work/agreement
 explains=''
 explain_each_status() { explains=1; }
-agree() { python3 /opt/bpfgate/lib/agree.py "$1" "$agreement" "${@:2}"; }
+
+# Subshells ask it as well, which a coprocess's descriptors are not for; the first of all to ask should be none of them, or
+# there will be another one. It is nobody's job: a test may wait for all of its own.
+start_agreeing() {
+  rm -f "$agreement"/{questions,answers}
+  mkfifo "$agreement/questions" "$agreement/answers" || die "no pipes for agree.py"
+  exec {questions}<>"$agreement/questions" {answers}<>"$agreement/answers"
+  (python3 /opt/bpfgate/lib/agree.py <&"$questions" >&"$answers" 2>"$agreement/errors" &)
+}
+
+# agree WHAT ARGUMENT...: as agree.py says.
+agree() {
+  [ -n "${questions:-}" ] || start_agreeing
+  local answer words=("$PWD" "$PATH" "${cannot_know:-}" "${only_events:-}" "$1" "$agreement" "${@:2}")
+  printf '%s\0' "${#words[@]}" "${words[@]}" >&"$questions"
+  IFS= read -r -d '' -t 300 -u "$answers" answer || die "agree.py gives no answer: $(cat "$agreement/errors")"
+  printf %s "${answer#*$'\n'}"
+  return "${answer%%$'\n'*}"
+}
 
 # remember_policy MANIFEST|host: what explain is to judge by. A copy beside it, for tests write the next one over it.
 remember_policy() {

@@ -16,8 +16,9 @@ struct Holder {
   unsigned descriptors = 0;
 };
 
-// Every other process that holds a map or a program which is listed in the map `guarded` (a descriptor). What a process
-// holds and cannot be read, although it is there, is an error: it may be one of them.
+// Every other process that holds a map or a program which is listed in the map `guarded` (a descriptor), or an
+// iterator, which may be one over such a map. What a process holds and cannot be read, although it is there, is an
+// error: it may be one of them.
 Result<std::vector<Holder>> holders_of(int guarded);
 
 }  // namespace bpfgate::gate

@@ -50,6 +50,15 @@ Failure refused(const std::string& what) {
       "Find out who has made it, take the gate away, and load it again in enforce mode before anybody else runs.");
 }
 
+// A program that walks over a map may write its values, and whoever opens the link's pin runs it: no hook sees that.
+// The map is none of the program's own.
+Result<> check_iterator(uint32_t id, const bpf_link_info& link, int guarded) {
+  TRY_ASSIGN(bool is_gates, is_guarded(guarded, {GATE_OBJECT_MAP, 0, link.iter.map.map_id}));
+  if (!is_gates) return {};
+  return refused("BPF link " + std::to_string(id) + " walks over the gate's map " +
+                 std::to_string(link.iter.map.map_id));
+}
+
 Result<> check_link(uint32_t id, int guarded) {
   UniqueFd fd(bpf_link_get_fd_by_id(id));
   if (!fd && errno == ENOENT) return {};
@@ -58,6 +67,7 @@ Result<> check_link(uint32_t id, int guarded) {
   uint32_t size = sizeof(link);
   if (bpf_link_get_info_by_fd(fd.get(), &link, &size) != 0)
     return fail_errno("read what BPF link " + std::to_string(id) + " is");
+  if (link.type == BPF_LINK_TYPE_ITER) return check_iterator(id, link, guarded);
   if (link.type != BPF_LINK_TYPE_TRACING) return {};
   TRY_ASSIGN(bool is_on_gate, is_guarded(guarded, {GATE_OBJECT_PROGRAM, 0, link.tracing.target_obj_id}));
   TRY_ASSIGN(bool is_own, is_guarded(guarded, {GATE_OBJECT_LINK, 0, id}));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Programs that somebody else has put in the place of the gate's functions (BPF_PROG_TYPE_EXT), or has loaded for that,
-// or with one of the gate's maps, while it was not yet guarded.
+// or with one of the gate's maps, or has linked to walk over one, while it was not yet guarded.
 #pragma once
 
 #include "base/result.h"

@@ -130,6 +130,33 @@ static int verb_share_map(char** arguments) {
   return bpf(BPF_PROG_BIND_MAP, &bind) ? give_up("bind") : pin(program, arguments[1]);
 }
 
+/* A program that walks over somebody else's map, in which it may write, linked to that; the link is pinned. */
+static int verb_walk_map(char** arguments) {
+  long map = by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0);
+  int target = libbpf_find_vmlinux_btf_id("bpf_map_elem", BPF_TRACE_ITER);
+  struct bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+  union bpf_attr load = {.prog_type = BPF_PROG_TYPE_TRACING,
+                         .expected_attach_type = BPF_TRACE_ITER,
+                         .insns = (uintptr_t)code,
+                         .insn_cnt = 2,
+                         .license = (uintptr_t)"GPL"};
+  union bpf_iter_link_info about = {};
+  union bpf_attr link = {};
+  long program;
+
+  if (map < 0) return reached(map);
+  if (target < 0) return give_up("bpf_map_elem");
+  load.attach_btf_id = (uint32_t)target;
+  program = bpf(BPF_PROG_LOAD, &load);
+  if (program < 0) return give_up("program");
+  about.map.map_fd = (uint32_t)map;
+  link.link_create.prog_fd = (uint32_t)program;
+  link.link_create.attach_type = BPF_TRACE_ITER;
+  link.link_create.iter_info = (uintptr_t)&about;
+  link.link_create.iter_info_len = sizeof(about);
+  return pin(bpf(BPF_LINK_CREATE, &link), arguments[1]);
+}
+
 /*
  * A program that is attached to another one, before, behind or in place of it (fentry, fexit, freplace), names it by a
  * descriptor. The decoy has no types that such a program needs, so that what counts is how far it gets.
@@ -302,6 +329,7 @@ static const struct verb bpf_verbs[] = {
     {"share-map", 2, verb_share_map},
     {"switch-ftrace-off", 0, verb_switch_ftrace_off},
     {"update-link", 2, verb_update_link},
+    {"walk-map", 2, verb_walk_map},
     {NULL, 0, NULL},
 };
 

@@ -148,6 +148,10 @@ expect_status 0 "audit: a program with a map of the gate: allowed" ./attacker sh
 expect_output "BPF program [0-9]+ has the gate's map $grants_id" "somebody's program with a map of the gate: refused" \
   bpfgate gate update --manifest with.json
 rm /sys/fs/bpf/foreign
+expect_status 0 "audit: a program that walks over a map of the gate: allowed" ./attacker walk-map "$grants_id" /sys/fs/bpf/foreign
+expect_output "BPF link [0-9]+ walks over the gate's map $grants_id" "somebody's program that walks over a map of the gate: refused" \
+  bpfgate gate update --manifest with.json
+rm /sys/fs/bpf/foreign
 expect_status 0 "without them the update goes through" bpfgate gate update --manifest with.json
 expect_status 1 "enforcing: somebody's program in its place: denied" ./unsigned-replace consenting.bpf.o "$gate_id" gate_last_word /sys/fs/bpf/foreign
 unload

@@ -88,6 +88,15 @@ expect_status 1 "sealing while somebody holds a map of the gate" bpfgate gate se
 expect_output "process $holder .*/holder: 1 descriptors" "it says who" bpfgate gate seal --manifest audit.json
 kill $holder
 wait $holder 2>/dev/null
+# What is open of a program that walks over a map, and may write it, when no link to that program is left.
+walked=$(bpftool map list | sed -n 's/^\([0-9]*\): array  name grants .*/\1/p')
+./holder walk-map "$walked" /sys/fs/bpf/walker || die "walk-map"
+sleep 1000 9</sys/fs/bpf/walker & holder=$!
+rm /sys/fs/bpf/walker
+expect_status 1 "sealing while somebody may walk over a map of the gate" bpfgate gate seal --manifest audit.json
+expect_output "process $holder .*/sleep: 1 descriptors" "it says who may" bpfgate gate seal --manifest audit.json
+kill $holder
+wait $holder 2>/dev/null
 expect_status 0 "unsealed, an unsigned manifest is good" bpfgate gate update --manifest enforce.json
 # While it audits, others put a signer of their own in; and a manifest that cannot be applied seals nothing.
 update_gate audit.json

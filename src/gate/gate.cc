@@ -349,6 +349,19 @@ Result<Order> load_order(const manifest::LayerPaths& layers, const fs::path& sig
   return order;
 }
 
+// Until it enforces anybody may put a program there; from then on who is locked out cannot look.
+Result<> update_unsealed(const manifest::Manifest& manifest, const PinnedGate& gate) {
+  if (manifest.mode != manifest::Mode::Enforce) return apply_unforeseen(manifest, gate, nullptr);
+  TRY(check_not_replaced(gate.guarded()));
+  TRY_ASSIGN(std::optional<std::string> locked_out, why_not_administrator(manifest));
+  TRY(apply_unforeseen(manifest, gate, nullptr));
+  if (locked_out) return {};
+  auto checked = check_not_replaced(gate.guarded());
+  if (checked) return {};
+  return std::unexpected(
+      std::move(checked).error().within("the policy is in force, but it may not be the gate's alone"));
+}
+
 Result<> update(const Order& order, const Places& places) {
   TRY_ASSIGN(PinnedGate gate, PinnedGate::open(places.pins));
   TRY(gate.lock());
@@ -359,10 +372,7 @@ Result<> update(const Order& order, const Places& places) {
     TRY(check_stays_manageable(order.manifest));
     TRY(check_not_rolled_back(places.state, order.manifest));
   }
-  if (seal == Seal::Unsealed) {
-    if (order.manifest.mode == manifest::Mode::Enforce) TRY(check_not_replaced(gate.guarded()));
-    return apply_unforeseen(order.manifest, gate, nullptr);
-  }
+  if (seal == Seal::Unsealed) return update_unsealed(order.manifest, gate);
   TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
   return apply(order.manifest, gate, generation + 1, &places.state);
 }

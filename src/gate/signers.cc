@@ -123,6 +123,17 @@ Result<bool> has_authority(const manifest::Manifest& manifest) {
   return false;
 }
 
+namespace {
+
+bool is_revoked(const manifest::Manifest& manifest, manifest::DigestKind kind, uint16_t algorithm,
+                const Bytes& digest) {
+  return std::ranges::any_of(manifest.revoked.digests, [&](const manifest::RevokedDigest& revoked) {
+    return revoked.kind == kind && revoked.algorithm == algorithm && revoked.digest == digest;
+  });
+}
+
+}  // namespace
+
 Result<bool> has_administrator(const manifest::Manifest& manifest) {
   TRY_ASSIGN(Signers signers, read_signers(manifest));
   auto is_administrator = [&](const auto& trusted) {
@@ -130,10 +141,13 @@ Result<bool> has_administrator(const manifest::Manifest& manifest) {
   };
   for (size_t i = 0; i < manifest.signers.size(); ++i)
     if (!signers.revoked[i] && is_administrator(manifest.signers[i])) return true;
-  return std::ranges::any_of(manifest.digests, is_administrator) ||
-         std::ranges::any_of(manifest.volumes, [&](const manifest::Volume& volume) {
-           return std::ranges::any_of(volume.loaders, is_administrator);
-         });
+  for (const manifest::ListedDigest& listed : manifest.digests)
+    if (is_administrator(listed) && !is_revoked(manifest, listed.kind, listed.algorithm, listed.digest)) return true;
+  for (const manifest::Volume& volume : manifest.volumes)
+    if (std::ranges::any_of(volume.loaders, is_administrator) &&
+        !is_revoked(manifest, manifest::DigestKind::Volume, volume.algorithm, volume.root_hash))
+      return true;
+  return false;
 }
 
 }  // namespace bpfgate::gate

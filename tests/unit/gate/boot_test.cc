@@ -107,13 +107,20 @@ TEST_CASE("somebody administers a gate if something trusted has the grant") {
   CHECK(has(signer("admin")));
   CHECK_FALSE(has(signer("full")));
   CHECK_FALSE(has(R"("signers": [])"));
-  CHECK(has(R"("digests": [{"kind": "fsverity", "digest": )" + digest + R"(, "grant": "admin"}])"));
+  auto revoking = [&](const std::string& kind) {
+    return R"(, "revoked": {"digests": [{"kind": ")" + kind + R"(", "digest": )" + digest + "}]}";
+  };
+  const std::string listed = R"("digests": [{"kind": "fsverity", "digest": )" + digest + R"(, "grant": "admin"}])";
+  CHECK(has(listed));
+  CHECK_FALSE(has(listed + revoking("fsverity")));
+  CHECK(has(listed + revoking("ima")));
   auto volume = [&](const std::string& grant) {
     return R"("volumes": [{"name": "v", "root_hash": )" + digest +
            R"(, "loaders": [{"path": "/a", "inode": 7, "grant": ")" + grant + "\"}]}]";
   };
   CHECK(has(volume("admin")));
   CHECK_FALSE(has(volume("full")));
+  CHECK_FALSE(has(volume("admin") + revoking("volume")));
   auto certificate = crypto::Certificate::load(bench / "code.pem").value();
   const std::string print = "sha256:" + to_hex(gate::fingerprint_of(certificate));
   CHECK_FALSE(has(signer("admin") + R"(, "revoked": {"certificates": [{"fingerprint": ")" + print + "\"}]}"));

@@ -28,7 +28,7 @@
 #define GATE_MAX_AUTHORITIES 8 /* per bank */
 #define GATE_MAX_CERTIFICATE 8192
 #define GATE_MAX_GUARDED 256
-#define GATE_MAX_WAYS 64
+#define GATE_MAX_WAYS 256
 #define GATE_MAX_DEVICES 4096 /* with a dm-verity root hash, or that got another table */
 #define GATE_MAX_VOLUMES 64 /* per bank */
 #define GATE_MAX_VOLUME_LOADERS 4096 /* per bank, of all volumes */

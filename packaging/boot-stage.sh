@@ -15,15 +15,15 @@ bpfgate_boot() {
   for word in $(cat /proc/cmdline); do
     case $word in
       --) break ;;
-      bpfgate=off | bpfgate=audit | bpfgate=enforce) choice=${word#*=} ;;
+      bpfgate=*) choice=${word#*=} ;;
     esac
   done
   case $choice in
     off) return ;;
     enforce) bpfgate_power_off ;;
   esac
-  for file in /etc/bpfgate/fail-closed /usr/lib/bpfgate/fail-closed "$1/etc/bpfgate/fail-closed" "$1/usr/lib/bpfgate/fail-closed"; do
-    [ ! -e "$file" ] || bpfgate_power_off
+  for directory in etc usr/lib run; do
+    if [ -e "/$directory/bpfgate/fail-closed" ] || [ -e "$1/$directory/bpfgate/fail-closed" ]; then bpfgate_power_off; fi
   done
 }
 

@@ -4,7 +4,7 @@
 # kernel's files there are ordinary ones.
 . "$(dirname "$0")/lib.sh"
 
-mkdir -p initramfs/{usr/bin,proc,dev,etc/bpfgate,usr/lib/bpfgate,new/etc/bpfgate,new/usr/lib/bpfgate}
+mkdir -p initramfs/{usr/bin,proc,dev,etc/bpfgate,usr/lib/bpfgate,run/bpfgate,new/etc/bpfgate,new/usr/lib/bpfgate}
 for tool in sh cat; do
   for file in "$(command -v $tool)" $(ldd "$(command -v $tool)" | grep -o '/[^ ]*'); do
     mkdir -p "initramfs$(dirname "$file")"
@@ -69,13 +69,18 @@ for answer in absent broken 2 126; do
   goes_on
   stage "$answer" quiet -- bpfgate=enforce
   goes_on
+  # A misspelt one asks for nothing, whatever came before it.
+  stage "$answer" bpfgate=enforce bpfgate=enfroce
+  goes_on
 done
-for place in etc/bpfgate usr/lib/bpfgate new/etc/bpfgate new/usr/lib/bpfgate; do
+for place in etc/bpfgate usr/lib/bpfgate run/bpfgate new/etc/bpfgate new/usr/lib/bpfgate; do
   : >"initramfs/$place/fail-closed"
   for answer in absent broken; do
     stage $answer quiet
     is_powered_off
     stage $answer quiet bpfgate=audit
+    is_powered_off
+    stage $answer bpfgate=off bpfgate=of
     is_powered_off
     stage $answer bpfgate=off
     goes_on

@@ -23,7 +23,9 @@ done
 # Where there are systemd's macros, presets decide what is enabled; that of bpfgated is nothing.
 systemd=(--define 'systemd_post() post %{*}' --define 'systemd_preun() preun %{*}' --define 'systemd_postun_with_restart() postun %{*}')
 expect 0 rpmspec -P "${systemd[@]}" "$RPM_SPEC"
-out 'post bpfgate-apply.service'
+out 'post bpfgate.service bpfgate-apply.service'
+out 'preun bpfgate.service bpfgate-apply.service'
+out 'postun bpfgated.service bpfgated-metrics.service'
 # As a distribution builds it.
 expect 0 rpmspec -P "$RPM_SPEC"
 grep -q -- ' -Drpm_plugin=true ' .out || fail "the plugin is not built"
@@ -45,8 +47,21 @@ has bpfgated /usr/lib/systemd/system/bpfgated.service
 rpm -qp --requires bpfgated-*.rpm 2>/dev/null | grep '^bpfgate = ' >/dev/null || fail "bpfgated goes with any bpfgate"
 # Programs that are to be proven themselves have few libraries, and librpm is only loaded.
 if rpm -qp --requires bpfgate-[0-9]*.rpm 2>/dev/null | grep librpm; then fail "bpfgate needs librpm"; fi
-# No scriptlet starts, enables or loads anything.
-for package in $packages; do [ -z "$(rpm -qp --scripts "$package"-[0-9]*.rpm 2>/dev/null)" ] || fail "$package has scriptlets"; done
+# No scriptlet starts, enables or loads anything: what there is asks whether a gate enforces, before bpfgate is erased.
+tag() { rpm -qp --qf "[%{$2}]" "$1"-[0-9]*.rpm 2>/dev/null; }
+for package in $packages; do
+  for script in PRETRANS PREIN POSTIN POSTUN POSTTRANS; do [ -z "$(tag "$package" $script)" ] || fail "$package has $script"; done
+  [ "$package" = bpfgate ] || [ -z "$(tag "$package" PREUN)" ] || fail "$package has PREUN"
+done
+mkdir gates
+gate() { printf '%s\n' '#!/bin/sh' "echo '$1'" >gates/bpfgate && chmod +x gates/bpfgate; }
+erase() { PATH=$here/gates:$PATH sh -c "$(tag bpfgate PREUN)" - "$1"; }
+gate '{"mode": "enforce"}'
+expect 1 erase 0
+err 'take it away first'
+expect 0 erase 1
+gate '{"mode": "audit"}'
+expect 0 erase 0
 [ -n "$RPM_PLUGIN" ] || exit 0
 has rpm-plugin-bpfgate "$RPM_PLUGIN_DIR/bpfgate.so"
 has rpm-plugin-bpfgate /usr/lib/rpm/macros.d/macros.transaction_bpfgate

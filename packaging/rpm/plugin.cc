@@ -162,6 +162,14 @@ bool is_configuration(rpmfiles files, int entry) {
          (rpmfilesFMode(files, entry) & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0;
 }
 
+// Which goes for the file, whatever its other names are.
+bool has_configuration(rpmfiles files, int entry) {
+  const int* linked = nullptr;
+  const uint32_t count = rpmfilesFLinks(files, entry, &linked);
+  if (count < 2 || linked == nullptr) return is_configuration(files, entry);
+  return std::ranges::any_of(std::span(linked, count), [&](int name) { return is_configuration(files, name); });
+}
+
 // Names of one file: rpm unpacks it for the last one, and whoever has signed it may have done so for the first. Of two
 // signatures neither is known to be the right one.
 Result<> unite_links(rpmfiles list, Contents& contents) {
@@ -189,7 +197,7 @@ Result<> read_signatures(Header header, rpmfiles list, Contents& contents) {
     return fail(ErrorKind::Invalid, "it has " + std::to_string(rpmtdCount(tag.get())) + " signatures of " +
                                         std::to_string(contents.files.size()) + " files");
   for (size_t entry = 0; const char* text = rpmtdNextString(tag.get()); ++entry) {
-    if (is_configuration(list, static_cast<int>(entry))) continue;
+    if (has_configuration(list, static_cast<int>(entry))) continue;
     Result<Bytes> decoded = crypto::from_wrapped_base64(text);
     if (!decoded)
       return fail(ErrorKind::Invalid,

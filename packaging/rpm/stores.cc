@@ -85,6 +85,7 @@ void Stores::apply_to(int root, const std::string& name, const Check& check) {
   std::vector<Listed> of_others;
   std::ranges::partition_copy(found->second, std::back_inserter(listed), std::back_inserter(of_others),
                               [&](const Listed& one) { return names_.contains(one.store); });
+  const bool is_listed_by_own = !listed.empty();
   std::ranges::move(of_others, std::back_inserter(listed));
   std::vector<store::Entry> chosen;
   for (Listed& one : listed)
@@ -96,8 +97,11 @@ void Stores::apply_to(int root, const std::string& name, const Check& check) {
   std::vector<store::Applied> applied = store::apply(chosen, application);
   if (applied.empty()) applied.push_back({name, {name}, store::Outcome::OtherContent});
   const Result<store::Outcome>& outcome = applied.front().outcome;
-  // What has a signature of its package's is no worse off for a store that has none.
-  if (application.replaces && outcome && *outcome == store::Outcome::NoSignature) return;
+  // What has a signature of its package's is no worse off for a store that has none, or for another package's that is
+  // out of date.
+  if (application.replaces && outcome &&
+      (*outcome == store::Outcome::NoSignature || (*outcome == store::Outcome::OtherContent && !is_listed_by_own)))
+    return;
   if (std::string trouble = trouble_of(applied.front()); !trouble.empty()) troubles_[name] = std::move(trouble);
 }
 

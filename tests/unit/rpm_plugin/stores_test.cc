@@ -240,6 +240,8 @@ TEST_CASE_METHOD(Fixture, "a store goes before a signature in a header that nobo
   // Another content is said; that nobody has signed it is not, for somebody has: the package.
   write_program("second");
   CHECK(install(names, "/usr/bin/first", true, Carried::Unproven).size() == 1);
+  // But not of somebody else's store, which is out of date.
+  CHECK(install({"/usr/bin/first"}, "/usr/bin/first", true, Carried::Unproven).empty());
   store::Entry unsigned_entry = entry("second", "second");
   unsigned_entry.path = "/usr/bin/first";
   unsigned_entry.signature.clear();

@@ -45,14 +45,20 @@ Weight weight_of(const Result<std::optional<gate::Status>>& status, const Prefli
   return (*status)->mode == manifest::Mode::Enforce ? Weight::Stop : Weight::Warning;
 }
 
-Result<deb::AptPlan> plan_of(const PreflightOptions& options) {
-  deb::AptPlan plan;
-  for (const std::string& archive : options.archives) {
+Result<std::vector<deb::Change>> changes_by(const std::vector<std::string>& archives) {
+  std::vector<deb::Change> changes;
+  for (const std::string& archive : archives) {
     TRY_ASSIGN(deb::Change change, deb::change_of(archive));
-    plan.changes.push_back(std::move(change));
+    changes.push_back(std::move(change));
   }
-  if (!plan.changes.empty()) return plan;
+  return changes;
+}
+
+// Where apt's list asks only to be warned, nothing stops it from then on.
+Result<std::vector<deb::Change>> read_changes(const PreflightOptions& options, bool& stops) {
+  if (!options.archives.empty()) return changes_by(options.archives);
   TRY_ASSIGN(std::string text, read_text(STDIN_FILENO, max_list_bytes, "standard input"));
+  if (deb::asks_only_to_warn(text)) stops = false;
   return deb::parse_apt(text);
 }
 
@@ -104,11 +110,11 @@ void say_if_not_in_force(manifest::Manifest manifest, const std::optional<gate::
                "  have the gate take it (bpfgate gate update), or name the manifest that it has\n");
 }
 
-Result<std::vector<deb::Loss>> find_losses(const deb::AptPlan& plan, const PreflightOptions& options,
+Result<std::vector<deb::Loss>> find_losses(const std::vector<deb::Change>& changes, const PreflightOptions& options,
                                            const std::optional<gate::Status>& status) {
   TRY_ASSIGN(manifest::Layers policy, read_policy(options.policy));
   TRY_ASSIGN(gate::OfflineTrust offline, gate::offline_trust(policy.manifest));
-  TRY_ASSIGN(std::vector<deb::Loss> losses, deb::losses_by(plan.changes, offline.trust, deb::this_host()));
+  TRY_ASSIGN(std::vector<deb::Loss> losses, deb::losses_by(changes, offline.trust, deb::this_host()));
   if (!losses.empty()) say_if_not_in_force(policy.manifest, status);
   return losses;
 }
@@ -142,11 +148,10 @@ Result<int> run_preflight(const PreflightOptions& options) {
   bool stops = weight == Weight::Stop;
   if (!status && !options.always) (void)report(status.error());
   auto judge = [&]() -> Result<int> {
-    TRY_ASSIGN(const deb::AptPlan plan, plan_of(options));
-    if (plan.only_warns) stops = false;
+    TRY_ASSIGN(const std::vector<deb::Change> changes, read_changes(options, stops));
     note_signals();
     TRY_ASSIGN(const std::vector<deb::Loss> losses,
-               find_losses(plan, options, status ? *status : std::optional<gate::Status>()));
+               find_losses(changes, options, status ? *status : std::optional<gate::Status>()));
     return show(losses, options);
   };
   Result<int> judged = judge();

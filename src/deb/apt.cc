@@ -36,21 +36,28 @@ Result<std::optional<Change>> parse_line(const std::string& line) {
 
 }  // namespace
 
-Result<AptPlan> parse_apt(std::string_view text) {
+// Its configuration is what comes before an empty line.
+bool asks_only_to_warn(std::string_view text) {
+  std::istringstream lines{std::string(text)};
+  std::string line;
+  while (std::getline(lines, line) && !line.empty())
+    if (line == warning_only) return true;
+  return false;
+}
+
+Result<std::vector<Change>> parse_apt(std::string_view text) {
   std::istringstream lines{std::string(text)};
   std::string line;
   if (!std::getline(lines, line) || line != wanted_version)
     return fail(ErrorKind::Invalid, "apt does not speak version 3 of its protocol for hooks", remedy);
-  AptPlan plan;
-  // Its configuration, to an empty line.
-  while (std::getline(lines, line) && !line.empty())
-    if (line == warning_only) plan.only_warns = true;
+  while (std::getline(lines, line) && !line.empty()) continue;
+  std::vector<Change> changes;
   while (std::getline(lines, line)) {
     if (line.empty()) continue;
     TRY_ASSIGN(std::optional<Change> change, parse_line(line));
-    if (change) plan.changes.push_back(std::move(*change));
+    if (change) changes.push_back(std::move(*change));
   }
-  return plan;
+  return changes;
 }
 
 }  // namespace bpfgate::deb

@@ -24,13 +24,11 @@ struct Change {
   bool operator==(const Change&) const = default;
 };
 
-struct AptPlan {
-  std::vector<Change> changes;
-  bool only_warns = false;  // the user has set Bpfgate::Preflight to "warn"
-};
+// Whether the user has set Bpfgate::Preflight to "warn". Whatever else cannot be read: it is the way out.
+bool asks_only_to_warn(std::string_view text);
 
 // Packages that are only configured are left out. Another version of the protocol is ErrorKind::Invalid, and so is a
 // line that is none of it.
-Result<AptPlan> parse_apt(std::string_view text);
+Result<std::vector<Change>> parse_apt(std::string_view text);
 
 }  // namespace bpfgate::deb

@@ -67,6 +67,13 @@ sed -i 's/^VERSION 3$/&\nBpfgate::Preflight=warn/' list
 expect 0 bpfgate deb preflight --pin-directory "$PWD/damaged" --manifest policy.json <list
 err 'dpkg does not know the files of bpfgate-test-example'
 
+# Nor does the option depend on what else apt says.
+sed 's/^VERSION 3$/VERSION 4/' list >other-version
+expect 0 bpfgate deb preflight --pin-directory "$PWD/damaged" --manifest policy.json <other-version
+err 'version 3 of its protocol'
+sed -i '/Preflight/d' other-version
+expect 1 bpfgate deb preflight --pin-directory "$PWD/damaged" --manifest policy.json <other-version
+
 # apt's hook: bpfgate knows whether there is a gate, and a program that cannot be started does not stop apt.
 mkdir bin
 hook() { sed "s,/usr/bin/bpfgate,$PWD/bin/bpfgate," "$(dirname "$0")/../../packaging/deb/apt/apt-preflight" | sh; }
@@ -77,9 +84,10 @@ expect 0 hook
 export ANSWER=1
 expect 1 hook
 err 'Bpfgate::Preflight=warn'
-for ANSWER in 126 127; do
+for ANSWER in 126 127 132 134 139; do
   expect 0 hook
-  err 'cannot be started'
+  err 'cannot be run'
 done
+for ANSWER in 2 4 129 130 143; do expect 1 hook; done
 rm bin/bpfgate
 expect 0 hook

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "manifest/layers.h"
 
+#include <fcntl.h>
+
 #include <map>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
 
 #include "base/io.h"
+#include "base/unique_fd.h"
 #include "manifest/document.h"
 #include "manifest/keys.h"
 #include "manifest/parse_tree.h"
@@ -189,6 +192,23 @@ Result<fs::path> absolute_root(const fs::path& root) {
 
 fs::path below(const fs::path& root, const fs::path& path) { return root.empty() ? path : root / path.relative_path(); }
 
+// Below a root another system's: links lead where they do there, and what is no file is not waited for.
+Result<std::string> read_below(const fs::path& root, const fs::path& path, size_t limit) {
+  if (root.empty()) return read_text_file(path, limit);
+  TRY_ASSIGN(UniqueFd top, open_file(root, O_PATH | O_DIRECTORY));
+  auto fd = open_regular_in_root(top.get(), path);
+  if (fd) return read_text(fd->get(), limit, below(root, path).string());
+  Error error = std::move(fd).error();
+  if (error.message.starts_with(path.native()))
+    error.message.replace(0, path.native().size(), below(root, path).native());
+  return std::unexpected(std::move(error));
+}
+
+Result<Bytes> read_certificate(const fs::path& root, const fs::path& path) {
+  TRY_ASSIGN(std::string content, read_below(root, path, kMaxCertificateBytes));
+  return Bytes(content.begin(), content.end());
+}
+
 }  // namespace
 
 Result<Manifest> parse_layers(const std::vector<Layer>& layers, const fs::path& root,
@@ -217,12 +237,13 @@ Result<Layers> load_layers(const LayerPaths& paths) {
   // Of all together, for whoever writes drop-ins may not be who has signed them.
   size_t left = kMaxManifestBytes;
   for (const fs::path& file : loaded.files) {
-    TRY_ASSIGN(std::string text, read_text_file(file, left));
+    const fs::path own = root.empty() ? file : "/" / file.lexically_relative(root);
+    TRY_ASSIGN(std::string text, read_below(root, own, left));
     left -= text.size();
     layers.push_back({file.string(), std::move(text)});
   }
   TRY_ASSIGN(loaded.manifest, parse_layers(layers, root, [&root](const fs::path& certificate) {
-               return read_file(below(root, certificate), kMaxCertificateBytes);
+               return read_certificate(root, certificate);
              }));
   // As certificates: of the system below `root`.
   if (auto& extension = loaded.manifest.extension) extension->path = below(root, extension->path).string();

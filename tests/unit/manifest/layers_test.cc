@@ -2,6 +2,8 @@
 // The policy of a host: which files count, in what order, and what is said of which of them.
 #include "manifest/layers.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <vector>
 
@@ -233,6 +235,21 @@ TEST_CASE("a base that cannot be read does not bring a lower one back") {
   fs::create_directories(host.root / "etc/bpfgate");
   fs::create_symlink("nowhere", host.root / "etc/bpfgate/manifest.json");
   CHECK_FALSE(host.load());
+}
+
+TEST_CASE("below a root links lead where they do there, and nobody waits for a pipe's writer") {
+  Host host;
+  json base = minimal();
+  base["signers"] = {library("a", "a.pem")};
+  host.write("etc/bpfgate/manifest.json", base);
+  host.write("usr/share/a.pem", "a");
+  fs::create_symlink("/usr/share/a.pem", host.root / "etc/bpfgate/a.pem");
+  CHECK(host.load());
+  fs::remove(host.root / "usr/share/a.pem");
+  REQUIRE(::mkfifo((host.root / "usr/share/a.pem").c_str(), 0600) == 0);
+  auto piped = host.load();
+  REQUIRE_FALSE(piped);
+  CHECK(piped.error().message.find((host.root / "etc/bpfgate/a.pem").string()) != std::string::npos);
 }
 
 TEST_CASE("certificates are found below the root") {

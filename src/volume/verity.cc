@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "volume/verity.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -4,7 +4,8 @@
 
 A guide's commands are its blocks marked "sh". They go to one shell, as a reader types them, and each must succeed; a block
 marked "sh refused" must not. The lines of a block marked "text" are in what the block before it has printed, and what is
-refused has one; "…" stands for anything. A block that ends in "systemctl reboot" ends this run.
+refused has one; "…" stands for anything. A block that ends in "systemctl reboot" ends this run. A comment
+"<!-- test: COMMAND -->" is run as well: it does what time does for a reader.
 
 PROGRESS remembers how many blocks are done. Exit status: 0 the guide is at its end, 1 it does not hold, 3 boot again.
 """
@@ -20,11 +21,13 @@ REBOOT = "systemctl reboot"
 def read_blocks(text):
     """[(number of its line, kind, content)] of every fenced block of a kind known here."""
     blocks = []
-    for found in re.finditer(r"^```([a-z ]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        kind = found[1].strip()
+    for found in re.finditer(r"^```([a-z ]*)\n(.*?)^```$|^<!-- test: ([^\n]*) -->$", text, re.MULTILINE | re.DOTALL):
+        kind, content = ("sh", found[3] + "\n") if found[3] else (found[1].strip(), found[2])
         if kind.split(" ")[0] not in ("sh", "text", "json", ""):
             raise SystemExit(f"a block of a kind that nobody runs: {kind}")
-        blocks.append((text.count("\n", 0, found.start()) + 1, kind, found[2]))
+        if kind == "sh" and re.search("^!", content, re.MULTILINE):
+            raise SystemExit("a command that must fail goes into a block \"sh refused\": nobody notices if it does not")
+        blocks.append((text.count("\n", 0, found.start()) + 1, kind, content))
     return blocks
 
 

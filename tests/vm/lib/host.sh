@@ -54,6 +54,20 @@ sign_in_host() {
     { cat "$host/sign.log" >&2; return 1; }
 }
 
+# companion PACKAGE KEY FILE: the package with the signature of a file of PACKAGE, installed, which puts it on the file.
+companion() {
+  local package=$1 key=$2 tree=$host/$1-bpfgate
+  local store=$tree/usr/lib/bpfgate/sigs.d/$package-bpfgate.json
+  mkdir -p "$tree/DEBIAN" "${store%/*}"
+  printf '%s\n' "Package: $package-bpfgate" "Version: 1.0" "Architecture: all" "Maintainer: Nobody <nobody@example.org>" \
+    "Description: signatures of $package" >"$tree/DEBIAN/control"
+  "$bpfgate" store add --store "$store" --package "$package-bpfgate" --root "$host/tree" "$host/tree$3" >>"$host/sign.log"
+  "$bpfgate" store sign --store "$store" --key "$host/keys/$key.key" --cert "$host/keys/$key.pem" >>"$host/sign.log"
+  dpkg-deb --build --root-owner-group "$tree" "$host/tree/srv/$package-bpfgate.deb" >>"$host/sign.log"
+  in_host dpkg -i "/srv/$package-bpfgate.deb" >>"$host/dpkg.log" 2>&1 || { cat "$host/dpkg.log" >&2; return 1; }
+  getfattr -n user.bpf_prog_sig "$host/tree$3" >>"$host/sign.log" 2>&1 || { cat "$host/dpkg.log" >&2; return 1; }
+}
+
 # Everything that may be mapped into a loader.
 libraries_in_host() {
   (cd "$host/tree" && find usr/lib -name '*.so*' -type f ! -path '*/modules/*' -exec sh -c 'head -c 4 "$1" | grep -q ELF' - {} \; -printf '/%p\n')
@@ -66,8 +80,8 @@ make_policy() {
   for name in bpfgate distro-systemd distro-tracers distro-bpftool distro-libraries site-policy; do make_host_key "$name"; done
   sign_in_host bpfgate loader /usr/bin/bpfgate /usr/libexec/bpfgate/bpfgated
   sign_in_host distro-systemd loader /usr/lib/systemd/systemd /usr/lib/systemd/systemd-executor
-  sign_in_host distro-bpftool loader /usr/sbin/bpftool
-  sign_in_host distro-tracers loader /usr/bin/bpftrace
+  companion bpftool distro-bpftool /usr/sbin/bpftool
+  companion bpftrace distro-tracers /usr/bin/bpftrace
   mapfile -t libraries < <(libraries_in_host)
   sign_in_host distro-libraries library "${libraries[@]}"
   mkdir -p "$host/tree/etc/bpfgate"
@@ -125,7 +139,9 @@ make_root_image() {
   echo 'LABEL=root / ext4 rw 0 1' >"$host/tree/etc/fstab"
   truncate -s 4G "$host/root.img"
   mkfs.ext4 -q -F -L root -O verity -b 4096 -d "$host/tree" "$host/root.img"
-  getfattr --absolute-names -R -h -P -n user.bpf_prog_sig "$host/tree/usr" 2>/dev/null | sed -n "s,^# file: $host/tree,,p" >"$host/signed"
+  # It counts as a failure what has none.
+  { getfattr --absolute-names -R -h -P -n user.bpf_prog_sig "$host/tree/usr" 2>/dev/null || :; } |
+    sed -n "s,^# file: $host/tree,,p" >"$host/signed"
   [ -s "$host/signed" ] || return 0
   "$bpfgate" image seal "$host/root.img" --files-from "$host/signed" >"$host/seal.log" || { cat "$host/seal.log" >&2; return 1; }
 }
@@ -206,6 +222,18 @@ make_upgrades() {
   for version in 1.0 2.0 3.0 4.0; do make_repository "/srv/$version" "$packages/tracer_${version}"_*.deb; done
 }
 
+# A bpftool of another content, as an upgrade brings one, where apt does not look for it yet.
+make_next_bpftool() {
+  local tree=$host/next
+  mkdir -p "$tree/DEBIAN" "$tree/usr/sbin"
+  cp "$host/tree/usr/sbin/bpftool" "$tree/usr/sbin/"
+  echo next >>"$tree/usr/sbin/bpftool"
+  printf '%s\n' "Package: bpftool" "Version: 99" "Architecture: amd64" "Maintainer: Nobody <nobody@example.org>" \
+    "Description: bpftool" >"$tree/DEBIAN/control"
+  dpkg-deb --build --root-owner-group "$tree" "$host/bpftool_99_amd64.deb" >"$host/dpkg-deb.log"
+  make_repository /srv/next "$host/bpftool_99_amd64.deb"
+}
+
 # make_machine SUITE LIST PACKAGES: a machine with the packages of the list that knows nothing of bpfgate but where its packages are.
 make_machine() {
   local version
@@ -213,6 +241,7 @@ make_machine() {
   unpack_base "$1" "$2"
   make_repository /srv/bpfgate "$3"/*.deb
   apt_knows /srv/bpfgate
+  make_next_bpftool
   make_modules "$version"
   make_initrd "$version" initramfs-tools
   make_job_unit

@@ -303,6 +303,8 @@ def serve():
                 status = answer(words)
             except Exception:
                 print(traceback.format_exc())
+                if words[0] == "rest":  # whose status nobody sees
+                    Tally(words[1], "an event").note("difference", traceback.format_exc().replace("\n", " "))
         sys.stdout.buffer.write(os.fsencode(f"{status}\n{said.getvalue()}\0"))
         sys.stdout.buffer.flush()
 

@@ -114,16 +114,20 @@ explain_each_status() { explains=1; }
 start_agreeing() {
   rm -f "$agreement"/{questions,answers}
   mkfifo "$agreement/questions" "$agreement/answers" || die "no pipes for agree.py"
-  exec {questions}<>"$agreement/questions" {answers}<>"$agreement/answers"
-  (python3 /opt/bpfgate/lib/agree.py <&"$questions" >&"$answers" 2>"$agreement/errors" &)
+  exec {agree_questions}<>"$agreement/questions" {agree_answers}<>"$agreement/answers"
+  (python3 /opt/bpfgate/lib/agree.py <&"$agree_questions" >&"$agree_answers" 2>"$agreement/errors" &)
 }
 
-# agree WHAT ARGUMENT...: as agree.py says.
+# agree WHAT ARGUMENT...: as agree.py says. Without an answer the next one would be to the wrong question, and whoever asks
+# may be a subshell: so finish() fails.
 agree() {
-  [ -n "${questions:-}" ] || start_agreeing
+  [ -n "${agree_questions:-}" ] || start_agreeing
   local answer words=("$PWD" "$PATH" "${cannot_know:-}" "${only_events:-}" "$1" "$agreement" "${@:2}")
-  printf '%s\0' "${#words[@]}" "${words[@]}" >&"$questions"
-  IFS= read -r -d '' -t 300 -u "$answers" answer || die "agree.py gives no answer: $(cat "$agreement/errors")"
+  printf '%s\0' "${#words[@]}" "${words[@]}" >&"$agree_questions"
+  if ! IFS= read -r -d '' -t 300 -u "$agree_answers" answer; then
+    touch "$agreement/broken"
+    die "agree.py gives no answer: $(cat "$agreement/errors")"
+  fi
   printf %s "${answer#*$'\n'}"
   return "${answer%%$'\n'*}"
 }
@@ -273,6 +277,7 @@ expect_output() {
 }
 
 finish() {
+  [ ! -e "$agreement/broken" ] || fail "agree.py gave no answer: $(cat "$agreement/errors")"
   if [ -e "$agreement/tally" ]; then agree summary || fail "explain was asked about no case, or says otherwise"; fi
   echo "$failures failed"
   [ "$failures" = 0 ]

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs `marked` under different gates; whoever counts its instructions finds what was run, in the order of the intervals, on
-# stdout: "measured GATE KIND ROUNDS CALLS". And "memory KIB", what a gate takes of the kernel's memory.
+# stdout: "measured GATE KIND ROUNDS CALLS". And "memory KIB", what a gate takes of the kernel's memory, and "ring KIB" besides.
 # Usage: guest.sh REPETITIONS BPF_ROUNDS BPF_CALLS REFERENCE_CALLS EXEC_ROUNDS
 # shellcheck source=../vm/lib/guest.sh
 . /opt/bpfgate/lib/guest.sh
@@ -45,6 +45,7 @@ seal loader
 cp "$(command -v bench-marked)" ordinary
 cp "$(command -v bench-nothing)" nothing
 write_manifest enforce.json enforce 1
+write_manifest audit.json audit 1
 # Of few and of many signers and digests, the ones that are asked about come last.
 mkdir -p "$keys/many"
 many-signers "$keys/many" 996 || die "many-signers"
@@ -81,6 +82,13 @@ kernel_memory() {
   echo 3 >/proc/sys/vm/drop_caches
   awk '$1 ~ /^(SUnreclaim|VmallocUsed|Percpu):$/ { sum += $2 } END { print sum }' /proc/meminfo
 }
+# The pages of the ring with the events are in none of that; they are in what a process has that reads it. Auditing, a gate
+# lets its maps be seen.
+load_gate audit.json >/dev/null
+bpftool -j map list | python3 -c 'import json, sys
+print("ring", *(map["max_entries"] // 1024 for map in json.load(sys.stdin) if map["type"] == "ringbuf"))' || die "bpftool"
+bpfgate gate unload >/dev/null || die "gate unload"
+settle
 for ((i = 0; i < 5; i++)); do
   before=$(kernel_memory)
   load_gate enforce.json >/dev/null

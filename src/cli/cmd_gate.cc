@@ -101,7 +101,7 @@ Result<int> update(const GateOptions& options) {
   const manifest::Manifest& manifest = order.manifest;
   TRY(check_lock_out(manifest, options.force));
   TRY(warn_of_doubtful(manifest));
-  TRY(gate::update(order, options.load.places, options.force));
+  TRY(gate::update(order, options.load.places));
   std::fprintf(stderr, "bpfgate: policy %s, sequence %llu, is in force in %s mode\n", manifest.name.c_str(),
                static_cast<unsigned long long>(manifest.sequence),
                std::string(manifest::name_of(manifest.mode)).c_str());
@@ -190,10 +190,7 @@ void add_policy(CLI::App& app, GateOptions& options) {
 
 void add_update_options(CLI::App& app, GateOptions& options) {
   add_policy(app, options);
-  app.add_flag(
-      "--force", options.force,
-      "enforce even if that locks out running processes, or bpfgate itself, and if others hold maps or programs "
-      "of the gate");
+  app.add_flag("--force", options.force, "enforce even if that locks out running processes, or bpfgate itself");
   add_signature(app, options);
 }
 

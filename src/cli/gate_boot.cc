@@ -196,8 +196,7 @@ Result<> go_on_with(const gate::Status& present, const gate::Order& order, const
     return fail(ErrorKind::Failed, "the gate is incomplete: " + present.missing_hooks.front() + " is not attached",
                 "Boot again.");
   TRY_ASSIGN(bool sealed, is_to_be_sealed(manifest));
-  // By force: whoever holds something of it is no reason to go on auditing. A seal asks for that.
-  if (present.policy_hash != gate::policy_hash(manifest)) TRY(gate::update(order, places, true));
+  if (present.policy_hash != gate::policy_hash(manifest)) TRY(gate::update(order, places));
   if (sealed && !present.sealed) TRY(gate::seal(manifest, places, false));
   // An initramfs can write nowhere that lasts.
   if (present.sealed) TRY(gate::record_sequence(places.state, manifest));

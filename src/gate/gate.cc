@@ -201,17 +201,12 @@ Result<> apply_unforeseen(const manifest::Manifest& manifest, const PinnedGate& 
   return apply(manifest, gate, next, state);
 }
 
-// Nobody else changes it: neither by what he got of it while it only audited, nor by a program of his.
-Result<> check_is_alone(const PinnedGate& gate, bool force) {
-  if (!force) TRY(check_nobody_holds(gate));
-  return check_not_replaced(gate.guarded());
-}
-
 // With the seal set nobody else gets a descriptor any more, so this is when to look for those who have one. Whether
 // this program is an administrator only the kernel knows, and before the seal, in audit mode, it does not act on it.
 Result<> check_sealed(const PinnedGate& gate, bool force) {
   TRY(gate.check_access());
-  return check_is_alone(gate, force);
+  if (!force) TRY(check_nobody_holds(gate));
+  return check_not_replaced(gate.guarded());
 }
 
 Result<> check_and_apply(const manifest::Manifest& manifest, const PinnedGate& gate, const Places& places, bool force) {
@@ -288,7 +283,8 @@ Result<> settle(const manifest::Manifest& manifest, const fs::path& directory) {
   if (!gate) return std::unexpected(std::move(gate).error());
   TRY(gate->lock());
   TRY(apply_unforeseen(manifest, *gate, nullptr));
-  return check_is_alone(*gate, false);
+  TRY(check_nobody_holds(*gate));
+  return check_not_replaced(gate->guarded());
 }
 
 Failure joined(Error first, const std::string& what, const Error& second) {
@@ -353,32 +349,20 @@ Result<Order> load_order(const manifest::LayerPaths& layers, const fs::path& sig
   return order;
 }
 
-Result<bool> enforces(const PinnedGate& gate) {
-  TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
-  TRY_ASSIGN(gate_policy current, policy_of(gate.policy_maps(), generation));
-  return current.mode == GATE_MODE_ENFORCE;
-}
-
-// Until it enforces anybody may put a program there, or get a descriptor; from then on who is locked out cannot look.
-Result<> apply_enforcing(const manifest::Manifest& manifest, const PinnedGate& gate, bool force) {
-  TRY(check_is_alone(gate, force));
+// Until it enforces anybody may put a program there; from then on who is locked out cannot look.
+Result<> update_unsealed(const manifest::Manifest& manifest, const PinnedGate& gate) {
+  if (manifest.mode != manifest::Mode::Enforce) return apply_unforeseen(manifest, gate, nullptr);
+  TRY(check_not_replaced(gate.guarded()));
   TRY_ASSIGN(std::optional<std::string> locked_out, why_not_administrator(manifest));
   TRY(apply_unforeseen(manifest, gate, nullptr));
   if (locked_out) return {};
-  auto checked = check_is_alone(gate, force);
+  auto checked = check_not_replaced(gate.guarded());
   if (checked) return {};
   return std::unexpected(
       std::move(checked).error().within("the policy is in force, but it may not be the gate's alone"));
 }
 
-Result<> update_unsealed(const manifest::Manifest& manifest, const PinnedGate& gate, bool force) {
-  if (manifest.mode != manifest::Mode::Enforce) return apply_unforeseen(manifest, gate, nullptr);
-  // Under a policy that enforces only administrators have got descriptors, and what they are about is not waited for.
-  TRY_ASSIGN(bool enforced, enforces(gate));
-  return apply_enforcing(manifest, gate, force || enforced);
-}
-
-Result<> update(const Order& order, const Places& places, bool force) {
+Result<> update(const Order& order, const Places& places) {
   TRY_ASSIGN(PinnedGate gate, PinnedGate::open(places.pins));
   TRY(gate.lock());
   TRY_ASSIGN(Seal seal, gate.seal());
@@ -388,7 +372,7 @@ Result<> update(const Order& order, const Places& places, bool force) {
     TRY(check_stays_manageable(order.manifest));
     TRY(check_not_rolled_back(places.state, order.manifest));
   }
-  if (seal == Seal::Unsealed) return update_unsealed(order.manifest, gate, force);
+  if (seal == Seal::Unsealed) return update_unsealed(order.manifest, gate);
   TRY_ASSIGN(uint64_t generation, active_generation(gate.policy_maps()));
   return apply(order.manifest, gate, generation + 1, &places.state);
 }

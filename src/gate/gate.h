@@ -107,9 +107,8 @@ Result<Order> load_order(const manifest::LayerPaths& layers, const std::filesyst
 
 // Replaces the policy of the pinned gate in one step: every process is judged under the new one from its next call on.
 // A sealed gate wants a signature by somebody its policy names, and a higher sequence number: ErrorKind::Refused. The
-// number is remembered before the policy changes. An unsealed one begins to enforce only if no other process holds a
-// descriptor of one of its maps or programs: ErrorKind::Refused, which `force` overrides.
-Result<> update(const Order& order, const Places& places, bool force);
+// number is remembered before the policy changes.
+Result<> update(const Order& order, const Places& places);
 
 // From now on changes come by signed manifests only, and the gate's own objects are out of reach in audit mode too.
 // The policy is written anew from the manifest, whatever has become of it until now. ErrorKind::Refused, and nothing

@@ -86,12 +86,6 @@ expect_output '"sealed": false' "a seal that would lock its maker out is taken b
 for _ in $(seq 100); do [ -e hold ] && break; sleep 0.1; done
 expect_status 1 "sealing while somebody holds a map of the gate" bpfgate gate seal --manifest audit.json
 expect_output "process $holder .*/holder: 1 descriptors" "it says who" bpfgate gate seal --manifest audit.json
-expect_status 1 "beginning to enforce while a loader holds a map of the gate" bpfgate gate update --manifest enforce.json
-expect_output "process $holder .*/holder: 1 descriptors" "it says who does" bpfgate gate update --manifest enforce.json
-expect_output '"mode": "audit"' "and goes on auditing" bpfgate gate status --json
-expect_status 0 "by force it enforces" bpfgate gate update --force --manifest enforce.json
-expect_status 0 "enforcing, an update does not wait for who was there" bpfgate gate update --manifest enforce.json
-update_gate audit.json
 kill $holder
 wait $holder 2>/dev/null
 # What is open of a program that walks over a map, and may write it, when no link to that program is left.

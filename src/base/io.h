@@ -62,6 +62,8 @@ Result<> make_directories(const std::filesystem::path& path);
 
 // Waits until everything written so far to the file system that holds `path` is on the disk (syncfs(2)).
 Result<> sync_file_system(const std::filesystem::path& path);
+// The same by an open file, which is not an O_PATH one; `name` is what errors call it.
+Result<> sync_file_system(int fd, const std::string& name);
 
 // Extended attributes of the open file. An absent attribute is nullopt, not an error; a file system without them is
 // ErrorKind::Unsupported.

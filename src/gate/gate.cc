@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/io.h"
+#include "base/root.h"
 #include "gate/bank.h"
 #include "gate/extension.h"
 #include "gate/guard.h"
@@ -292,11 +293,23 @@ Failure joined(Error first, const std::string& what, const Error& second) {
   return Failure(std::move(first));
 }
 
-// `named` if there is one, or else what stands beside the manifest, or else nothing.
-Result<Bytes> read_signature(const fs::path& manifest, const fs::path& named) {
-  fs::path beside = manifest.string() + ".p7s";
-  if (named.empty() && !is_there(beside)) return Bytes();
-  return read_file(named.empty() ? beside : named, GATE_MAX_SIGNATURE);
+// What stands beside the manifest, or else nothing.
+Result<Bytes> read_signature(const Root& root, const fs::path& manifest) {
+  const fs::path beside = manifest.string() + ".p7s";
+  if (!root.has(beside)) return Bytes();
+  TRY_ASSIGN(const UniqueFd fd, root.open_file(beside));
+  TRY_ASSIGN(const std::string text, read_text(fd.get(), GATE_MAX_SIGNATURE, root.outside(beside).string()));
+  return Bytes(text.begin(), text.end());
+}
+
+// `named` if there is one.
+Result<Bytes> read_signature(const Root& root, const fs::path& manifest, const fs::path& named) {
+  return named.empty() ? read_signature(root, manifest) : read_file(named, GATE_MAX_SIGNATURE);
+}
+
+Result<> sync_file_system(const Root& root, const fs::path& file) {
+  TRY_ASSIGN(const UniqueFd fd, root.open_file(file));
+  return bpfgate::sync_file_system(fd.get(), root.outside(file).string());
 }
 
 }  // namespace
@@ -334,18 +347,20 @@ Result<> load(const manifest::Manifest& manifest, const LoadOptions& options) {
 }
 
 Result<Order> load_order(const fs::path& manifest, const fs::path& signature) {
+  TRY_ASSIGN(const Root root, Root::open({}));
   Order order;
   TRY_ASSIGN(order.manifest, manifest::load(manifest));
-  TRY(sync_file_system(manifest));
-  TRY_ASSIGN(order.signature, read_signature(manifest, signature));
+  TRY(sync_file_system(root, manifest));
+  TRY_ASSIGN(order.signature, read_signature(root, manifest, signature));
   return order;
 }
 
 Result<Order> load_order(const manifest::LayerPaths& layers, const fs::path& signature) {
+  TRY_ASSIGN(const Root root, Root::open(layers.root));
   TRY_ASSIGN(manifest::Layers loaded, manifest::load_layers(layers));
-  for (const fs::path& file : loaded.files) TRY(sync_file_system(file));
+  for (const fs::path& file : loaded.files) TRY(sync_file_system(root, root.inside(file)));
   Order order{std::move(loaded.manifest), {}};
-  TRY_ASSIGN(order.signature, read_signature(loaded.files.front(), signature));
+  TRY_ASSIGN(order.signature, read_signature(root, root.inside(loaded.files.front()), signature));
   return order;
 }
 

@@ -2,13 +2,18 @@
 #include "manifest/layers.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <string_view>
 #include <utility>
 
+#include "base/directory.h"
 #include "base/io.h"
+#include "base/root.h"
 #include "base/unique_fd.h"
 #include "manifest/document.h"
 #include "manifest/keys.h"
@@ -139,73 +144,54 @@ bool is_drop_in(const fs::path& path) {
 
 // By file name, so in the order in which they are applied; a later layer's takes the place.
 using DropIns = std::map<std::string, fs::path>;
+using Directories = decltype(LayerPaths::directories);
 
 // A link that leads nowhere is there, and an error to read: it must not bring a lower layer's policy back.
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
-}
-
-Result<> find_drop_ins(const fs::path& directory, DropIns& found) {
-  std::error_code error;
-  fs::directory_iterator entry(directory, error);
-  if (error == std::errc::no_such_file_or_directory && !is_there(directory)) return {};
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error))
-    if (is_drop_in(entry->path())) found[entry->path().filename().string()] = entry->path();
-  if (error) return fail_errno(directory.string(), error.value());
+Result<> find_drop_ins(const Root& root, const fs::path& directory, DropIns& found) {
+  auto fd = root.open(directory, O_RDONLY | O_DIRECTORY);
+  if (!fd && fd.error().code == ENOENT && !root.has(directory)) return {};
+  if (!fd) return std::unexpected(std::move(fd).error());
+  TRY_ASSIGN(const std::vector<std::string> names, names_in(*std::move(fd), root.outside(directory).string()));
+  for (const std::string& name : names)
+    if (is_drop_in(name)) found[name] = directory / name;
   return {};
 }
 
-bool is_masked(const fs::path& path) {
-  std::error_code error;
-  return fs::read_symlink(path, error) == "/dev/null";
+bool is_masked(const Root& root, const fs::path& path) {
+  auto link = root.open(path, O_PATH | O_NOFOLLOW);
+  std::array<char, 16> target;
+  const ssize_t length = link ? ::readlinkat(link->get(), "", target.data(), target.size()) : -1;
+  return length >= 0 && std::string_view(target.data(), static_cast<size_t>(length)) == "/dev/null";
 }
 
-Result<fs::path> find_base(const std::vector<fs::path>& directories) {
+Result<fs::path> find_base(const Root& root, const Directories& directories) {
   std::string looked_for;
   for (auto directory = directories.rbegin(); directory != directories.rend(); ++directory) {
     fs::path file = *directory / "manifest.json";
-    if (is_there(file)) return file;
-    looked_for += (looked_for.empty() ? "" : ", ") + file.string();
+    if (root.has(file)) return file;
+    looked_for += (looked_for.empty() ? "" : ", ") + root.outside(file).string();
   }
   return Failure(Error{ErrorKind::Invalid, "this host has no policy: none of " + looked_for + " is there",
                        "put the host's manifest there, or name one with --manifest", ENOENT});
 }
 
-Result<std::vector<fs::path>> find_files(const std::vector<fs::path>& directories) {
-  TRY_ASSIGN(fs::path base, find_base(directories));
+Result<std::vector<fs::path>> find_files(const Root& root, const Directories& directories) {
+  TRY_ASSIGN(fs::path base, find_base(root, directories));
   DropIns drop_ins;
-  for (const fs::path& directory : directories) TRY(find_drop_ins(directory / "manifest.d", drop_ins));
+  for (const fs::path& directory : directories) TRY(find_drop_ins(root, directory / "manifest.d", drop_ins));
   std::vector<fs::path> files{std::move(base)};
   for (const auto& [name, path] : drop_ins)
-    if (!is_masked(path)) files.push_back(path);
+    if (!is_masked(root, path)) files.push_back(path);
   return files;
 }
 
-Result<fs::path> absolute_root(const fs::path& root) {
-  if (root.empty()) return root;
-  std::error_code error;
-  fs::path absolute = fs::absolute(root, error).lexically_normal();
-  if (error) return fail(ErrorKind::Failed, root.string() + ": " + error.message());
-  return absolute;
+Result<std::string> read_of(const Root& root, const fs::path& path, size_t limit) {
+  TRY_ASSIGN(const UniqueFd fd, root.open_file(path));
+  return read_text(fd.get(), limit, root.outside(path).string());
 }
 
-fs::path below(const fs::path& root, const fs::path& path) { return root.empty() ? path : root / path.relative_path(); }
-
-// Below a root another system's: links lead where they do there, and what is no file is not waited for.
-Result<std::string> read_below(const fs::path& root, const fs::path& path, size_t limit) {
-  if (root.empty()) return read_text_file(path, limit);
-  TRY_ASSIGN(UniqueFd top, open_file(root, O_PATH | O_DIRECTORY));
-  auto fd = open_regular_in_root(top.get(), path);
-  if (fd) return read_text(fd->get(), limit, below(root, path).string());
-  Error error = std::move(fd).error();
-  if (error.message.starts_with(path.native()))
-    error.message.replace(0, path.native().size(), below(root, path).native());
-  return std::unexpected(std::move(error));
-}
-
-Result<Bytes> read_certificate(const fs::path& root, const fs::path& path) {
-  TRY_ASSIGN(std::string content, read_below(root, path, kMaxCertificateBytes));
+Result<Bytes> read_certificate(const Root& root, const fs::path& path) {
+  TRY_ASSIGN(std::string content, read_of(root, path, kMaxCertificateBytes));
   return Bytes(content.begin(), content.end());
 }
 
@@ -227,26 +213,23 @@ Result<Manifest> parse_layers(const std::vector<Layer>& layers, const fs::path& 
 }
 
 Result<Layers> load_layers(const LayerPaths& paths) {
-  TRY_ASSIGN(fs::path root, absolute_root(paths.root));
-  std::vector<fs::path> directories;
-  directories.reserve(paths.directories.size());
-  for (const fs::path& directory : paths.directories) directories.push_back(below(root, directory));
+  TRY_ASSIGN(const Root root, Root::open(paths.root));
+  TRY_ASSIGN(const std::vector<fs::path> files, find_files(root, paths.directories));
   Layers loaded;
-  TRY_ASSIGN(loaded.files, find_files(directories));
   std::vector<Layer> layers;
   // Of all together, for whoever writes drop-ins may not be who has signed them.
   size_t left = kMaxManifestBytes;
-  for (const fs::path& file : loaded.files) {
-    const fs::path own = root.empty() ? file : "/" / file.lexically_relative(root);
-    TRY_ASSIGN(std::string text, read_below(root, own, left));
+  for (const fs::path& file : files) {
+    TRY_ASSIGN(std::string text, read_of(root, file, left));
     left -= text.size();
-    layers.push_back({file.string(), std::move(text)});
+    loaded.files.push_back(root.outside(file));
+    layers.push_back({loaded.files.back().string(), std::move(text)});
   }
-  TRY_ASSIGN(loaded.manifest, parse_layers(layers, root, [&root](const fs::path& certificate) {
+  TRY_ASSIGN(loaded.manifest, parse_layers(layers, root.directory(), [&root](const fs::path& certificate) {
                return read_certificate(root, certificate);
              }));
   // As certificates: of the system below `root`.
-  if (auto& extension = loaded.manifest.extension) extension->path = below(root, extension->path).string();
+  if (auto& extension = loaded.manifest.extension) extension->path = root.outside(extension->path).string();
   return loaded;
 }
 

@@ -252,6 +252,28 @@ TEST_CASE("below a root links lead where they do there, and nobody waits for a p
   CHECK(piped.error().message.find((host.root / "etc/bpfgate/a.pem").string()) != std::string::npos);
 }
 
+TEST_CASE("below a root drop-ins and the base are where links of that system lead") {
+  Host host;
+  host.write("usr/share/site/policy.json", minimal());
+  fs::create_directories(host.root / "etc/bpfgate");
+  fs::create_symlink("/usr/share/site/policy.json", host.root / "etc/bpfgate/manifest.json");
+  host.write("usr/share/site/d/10.json", {{"mode", "audit"}});
+  host.write("usr/share/site/d/20.json", {{"sequence", 20}});
+  fs::create_symlink("/usr/share/site/d", host.root / "etc/bpfgate/manifest.d");
+  host.write("run/bpfgate/manifest.d/20.json", {{"sequence", 30}});
+  auto layers = host.load();
+  REQUIRE(layers);
+  CHECK(layers->files.front() == host.root / "etc/bpfgate/manifest.json");
+  CHECK(layers->files.size() == 3);
+  CHECK(layers->manifest.mode == Mode::Audit);
+  CHECK(layers->manifest.sequence == 20);
+  fs::create_symlink("/dev/null", host.root / "usr/share/site/d/30.json");
+  host.write("run/bpfgate/manifest.d/30.json", {{"sequence", 40}});
+  layers = host.load();
+  REQUIRE(layers);
+  CHECK(layers->manifest.sequence == 20);
+}
+
 TEST_CASE("certificates are found below the root") {
   Host host;
   json base = minimal();

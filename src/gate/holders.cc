@@ -28,12 +28,9 @@ bool is_map_or_program(const std::string& target) {
   return target == "anon_inode:bpf-map" || target == "anon_inode:bpf-prog";
 }
 
-// What is open of an iterator's link has the map, and the program that may write it, though the link has gone; and does
-// not say which map that is. On bpffs there is else only what prints a map (bpffs_obj_open() and its neighbours in
-// kernel/bpf/inode.c).
-bool may_walk_over_map(const Descriptor& descriptor) {
-  return descriptor.target == "anon_inode:bpf_iter" || is_bpffs_file(descriptor);
-}
+// It has the map, and the program that may write it, though the link has gone; and does not say which map that is. What
+// is open of a link's pin keeps the link, which check_not_replaced() finds (bpf_destroy_inode() in kernel/bpf/inode.c).
+bool may_walk_over_map(const Descriptor& descriptor) { return descriptor.target == "anon_inode:bpf_iter"; }
 
 Result<bool> is_guarded_descriptor(const Descriptor& descriptor, int guarded) {
   if (may_walk_over_map(descriptor)) return true;

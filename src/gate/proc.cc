@@ -104,16 +104,6 @@ Result<std::vector<fs::path>> other_processes() {
   return entries;
 }
 
-bool is_bpffs_file(const Descriptor& descriptor) {
-  const fs::path path = descriptor.thread / "fd" / descriptor.number;
-  struct statx info = {};
-  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &info) != 0) return false;
-  // Whatever has a disk or a content is none.
-  if (!S_ISREG(info.stx_mode) || info.stx_dev_major != 0 || info.stx_size != 0) return false;
-  struct statfs system = {};
-  return ::statfs(path.c_str(), &system) == 0 && system.f_type == BPF_FS_MAGIC;
-}
-
 Result<std::optional<std::string>> read_fdinfo(const fs::path& thread, const std::string& number) {
   auto text = read_text_file(thread / "fdinfo" / number, max_fdinfo);
   if (text) return std::move(*text);

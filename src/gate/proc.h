@@ -37,9 +37,6 @@ struct Descriptor {
   std::string target;  // "anon_inode:bpf-map"
 };
 
-// A regular file of a BPF file system. Without asking a file system that may not answer.
-bool is_bpffs_file(const Descriptor& descriptor);
-
 // The text of fdinfo. nullopt: closed since.
 Result<std::optional<std::string>> read_fdinfo(const std::filesystem::path& thread, const std::string& number);
 

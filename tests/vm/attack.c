@@ -130,9 +130,8 @@ static int verb_share_map(char** arguments) {
   return bpf(BPF_PROG_BIND_MAP, &bind) ? give_up("bind") : pin(program, arguments[1]);
 }
 
-/* A program that walks over somebody else's map, in which it may write, linked to that; the link is pinned. */
-static int verb_walk_map(char** arguments) {
-  long map = by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0);
+/* A link of a program that walks over somebody else's map, in which it may write; what it needed is let go of. */
+static long walk_over(long map) {
   int target = libbpf_find_vmlinux_btf_id("bpf_map_elem", BPF_TRACE_ITER);
   struct bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
   union bpf_attr load = {.prog_type = BPF_PROG_TYPE_TRACING,
@@ -140,21 +139,36 @@ static int verb_walk_map(char** arguments) {
                          .insns = (uintptr_t)code,
                          .insn_cnt = 2,
                          .license = (uintptr_t)"GPL"};
-  union bpf_iter_link_info about = {};
-  union bpf_attr link = {};
-  long program;
+  union bpf_iter_link_info about = {.map.map_fd = (uint32_t)map};
+  union bpf_attr create = {
+      .link_create = {.attach_type = BPF_TRACE_ITER, .iter_info = (uintptr_t)&about, .iter_info_len = sizeof(about)}};
+  long program, link;
 
-  if (map < 0) return reached(map);
-  if (target < 0) return give_up("bpf_map_elem");
+  if (target < 0) return target;
   load.attach_btf_id = (uint32_t)target;
   program = bpf(BPF_PROG_LOAD, &load);
-  if (program < 0) return give_up("program");
-  about.map.map_fd = (uint32_t)map;
-  link.link_create.prog_fd = (uint32_t)program;
-  link.link_create.attach_type = BPF_TRACE_ITER;
-  link.link_create.iter_info = (uintptr_t)&about;
-  link.link_create.iter_info_len = sizeof(about);
-  return pin(bpf(BPF_LINK_CREATE, &link), arguments[1]);
+  if (program < 0) return program;
+  create.link_create.prog_fd = (uint32_t)program;
+  link = bpf(BPF_LINK_CREATE, &create);
+  close((int)program);
+  close((int)map);
+  return link;
+}
+
+static int verb_walk_map(char** arguments) {
+  long map = by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0);
+
+  return map < 0 ? reached(map) : pin(walk_over(map), arguments[1]);
+}
+
+/* As hold-map, and what is kept is open of such a program; its link is not. */
+static int verb_hold_walk(char** arguments) {
+  long map = by_id(BPF_MAP_GET_FD_BY_ID, arguments[0], 0), link = map < 0 ? map : walk_over(map);
+  union bpf_attr create = {.iter_create.link_fd = (uint32_t)link};
+  long walk = link < 0 ? link : bpf(BPF_ITER_CREATE, &create);
+
+  if (walk < 0 || close((int)link) || creat(arguments[1], 0600) < 0) return give_up("hold");
+  for (;;) pause();
 }
 
 /*
@@ -330,6 +344,7 @@ static const struct verb bpf_verbs[] = {
     {"switch-ftrace-off", 0, verb_switch_ftrace_off},
     {"update-link", 2, verb_update_link},
     {"walk-map", 2, verb_walk_map},
+    {"hold-walk", 2, verb_hold_walk},
     {NULL, 0, NULL},
 };
 

@@ -136,21 +136,22 @@ gate_id=$(bpftool prog list | sed -n 's/^\([0-9]*\): lsm  name gate_bpf.*/\1/p')
 expect_status 0 "audit: its pin unlinked, to make room: allowed" ./attacker unlink $pins/links/last_word
 expect_status 0 "audit: somebody's program in its place: allowed" replace consenting.bpf.o "$gate_id" gate_last_word /sys/fs/bpf/foreign
 expect_status 1 "somebody's program in the place of the extension: refused" bpfgate gate update --manifest with.json
-expect_output "puts program [0-9]+ in the place of a function of the gate" "and says so" bpfgate gate update --manifest with.json
+expect_said "puts program [0-9]+ in the place of a function of the gate" "and says so"
 rm /sys/fs/bpf/foreign
 expect_status 0 "audit: one that is loaded for its place, and not put there yet: allowed" \
   replace consenting.bpf.o "$gate_id" gate_last_word /sys/fs/bpf/foreign load
-expect_output "BPF program [0-9]+ was loaded for the place of a function of the gate" \
-  "somebody's program for the place of the extension: refused" bpfgate gate update --manifest with.json
+expect_status 1 "somebody's program for the place of the extension: refused" bpfgate gate update --manifest with.json
+expect_said "BPF program [0-9]+ was loaded for the place of a function of the gate" "and says that"
 rm /sys/fs/bpf/foreign
 grants_id=$(bpftool map list | sed -n 's/^\([0-9]*\): array  name grants .*/\1/p')
 expect_status 0 "audit: a program with a map of the gate: allowed" ./attacker share-map "$grants_id" /sys/fs/bpf/foreign
-expect_output "BPF program [0-9]+ has the gate's map $grants_id" "somebody's program with a map of the gate: refused" \
-  bpfgate gate update --manifest with.json
+expect_status 1 "somebody's program with a map of the gate: refused" bpfgate gate update --manifest with.json
+expect_said "BPF program [0-9]+ has the gate's map $grants_id" "and says which"
 rm /sys/fs/bpf/foreign
 expect_status 0 "audit: a program that walks over a map of the gate: allowed" ./attacker walk-map "$grants_id" /sys/fs/bpf/foreign
-expect_output "BPF link [0-9]+ walks over the gate's map $grants_id" "somebody's program that walks over a map of the gate: refused" \
-  bpfgate gate update --manifest with.json
+expect_status 1 "somebody's program that walks over a map of the gate: refused" bpfgate gate update --manifest with.json
+expect_said "BPF link [0-9]+ walks over the gate's map $grants_id" "and says over which"
+expect_output '"mode": "audit"' "after all of them it audits still" bpfgate gate status --json
 rm /sys/fs/bpf/foreign
 expect_status 0 "without them the update goes through" bpfgate gate update --manifest with.json
 expect_status 1 "enforcing: somebody's program in its place: denied" ./unsigned-replace consenting.bpf.o "$gate_id" gate_last_word /sys/fs/bpf/foreign

@@ -79,6 +79,11 @@ still_decides "65,536 others"
 [ "$(field '["policy"]["digests"]')" = 65536 ] && pass "every one is there" || fail "$(field '["policy"]["digests"]') digests"
 expect_status 0 "and none again" bpfgate gate update --manifest a.json
 
+# was_killed STATUS: counts. One that had ended takes less than was thought: other guests are no longer in its way.
+was_killed() {
+  if [ "$1" = 137 ]; then kills=$((kills + 1)); else late=$((late + 1)) takes=$((takes * 49 / 50)); fi
+}
+
 sleep_up_to() { # MICROSECONDS
   local delay=$(((RANDOM << 15 | RANDOM) % $1))
   sleep "$((delay / 1000000)).$(printf %06d $((delay % 1000000)))"
@@ -92,14 +97,13 @@ bpfgate gate update --manifest a.json 2>/dev/null || die "update a"
 takes=$((${EPOCHREALTIME/./} - start)) # microseconds
 hash_a=$(field '["policy"]["hash"]')
 kills=0 broken=0 late=0
-while [ $kills -lt 200 ]; do
+while [ $kills -lt 200 ] && [ $late -lt 200 ]; do
   manifest=$([ $((kills % 2)) = 0 ] && echo b.json || echo a.json)
   bpfgate gate update --manifest $manifest 2>/dev/null &
   sleep_up_to $takes
   kill -9 $! 2>/dev/null
   wait $! 2>/dev/null
-  [ $? = 137 ] || late=$((late + 1))
-  kills=$((kills + 1))
+  was_killed $?
   if [ $((kills % 10)) = 0 ]; then
     status=$(bpfgate gate status --json)
     [[ $status = *'"name": "test"'*"$hash_a"* || $status = *'"name": "other"'*"$hash_b"* ]] || broken=$((broken + 1))
@@ -108,8 +112,8 @@ while [ $kills -lt 200 ]; do
   [ $? = 1 ] || broken=$((broken + 1))
   ./loader call 2>/dev/null || broken=$((broken + 1))
 done
-echo "an update takes $((takes / 1000)) ms here"
-[ $late -lt $((kills / 2)) ] && pass "$kills updates killed, but for $late that had ended" || fail "$late of $kills updates had ended already"
+echo "an update takes at least $((takes / 1000)) ms here"
+[ $kills = 200 ] && pass "$kills updates killed, and $late had ended before" || fail "only $kills updates killed, $late had ended before"
 [ $broken = 0 ] && pass "a whole policy after each" || fail "$broken times something was wrong"
 expect_status 0 "the next update is good" bpfgate gate update --manifest b.json
 [ "$(field '["policy"]["hash"]')" = "$hash_b" ] && pass "and in force" || fail "another policy is in force"
@@ -122,17 +126,16 @@ bpfgate gate load --manifest a.json 2>/dev/null || die "load a"
 takes=$((${EPOCHREALTIME/./} - start))
 bpfgate gate unload || die "unload"
 kills=0 late=0
-while [ $kills -lt 10 ]; do
+while [ $kills -lt 10 ] && [ $late -lt 30 ]; do
   bpfgate gate load --manifest a.json 2>/dev/null &
   sleep_up_to $takes
   kill -9 $! 2>/dev/null
   wait $! 2>/dev/null
-  [ $? = 137 ] || late=$((late + 1))
-  kills=$((kills + 1))
+  was_killed $?
   bpfgate gate unload 2>unload.txt || fail "unload after a killed load: $(cat unload.txt)"
 done
-echo "a load takes $((takes / 1000)) ms here"
-[ $late -lt $((kills / 2)) ] && pass "$kills loads killed, but for $late that had ended" || fail "$late of $kills loads had ended already"
+echo "a load takes at least $((takes / 1000)) ms here"
+[ $kills = 10 ] && pass "$kills loads killed, and $late had ended before" || fail "only $kills loads killed, $late had ended before"
 expect_status 0 "the next load is good" bpfgate gate load --manifest a.json
 still_decides "loaded after killed loads"
 finish

@@ -54,8 +54,6 @@ policy["sequence"] = 2
 policy["signers"].pop()
 json.dump(policy, open("next.json", "w"))
 PYTHON
-# expect_said PATTERN NAME: of the last expect_status, whose command takes long.
-expect_said() { grep -Eq -- "$1" "$work/output" && pass "$2" || fail "$2: no \"$1\" in: $(cat "$work/output")"; }
 small() { write_manifest small.json enforce "$1"; sed -i '/"loaders"/d' small.json; }
 
 kilobytes() { awk '/^(MemAvailable):/ { print $2 }' /proc/meminfo; }

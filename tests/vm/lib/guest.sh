@@ -276,6 +276,9 @@ expect_output() {
   fi
 }
 
+# expect_said PATTERN NAME: of the last expect_status, where asking again is another thing, or takes long.
+expect_said() { grep -Eq -- "$1" "$work/output" && pass "$2" || fail "$2: no \"$1\" in: $(cat "$work/output")"; }
+
 finish() {
   [ ! -e "$agreement/broken" ] || fail "agree.py gave no answer: $(cat "$agreement/errors")"
   if [ -e "$agreement/tally" ]; then agree summary || fail "explain was asked about no case, or says otherwise"; fi

@@ -189,11 +189,6 @@ Result<> make_directories(const std::filesystem::path& path) {
   return sync_directory(directory_of(path));
 }
 
-Result<> sync_file_system(const std::filesystem::path& path) {
-  TRY_ASSIGN(UniqueFd fd, open_file(path, O_RDONLY));
-  return sync_file_system(fd.get(), path.string());
-}
-
 Result<> sync_file_system(int fd, const std::string& name) {
   if (::syncfs(fd) != 0) return fail_errno("write the file system of " + name + " to the disk");
   return {};

@@ -60,9 +60,8 @@ Result<> copy_rest(int from, off_t offset, int to, const std::string& name);
 // Makes the directory, and those above it that are missing, with mode 0755, and waits until each is on the disk.
 Result<> make_directories(const std::filesystem::path& path);
 
-// Waits until everything written so far to the file system that holds `path` is on the disk (syncfs(2)).
-Result<> sync_file_system(const std::filesystem::path& path);
-// The same by an open file, which is not an O_PATH one; `name` is what errors call it.
+// Waits until everything written so far to the file system of an open file, which is not an O_PATH one, is on the disk
+// (syncfs(2)); `name` is what errors call it.
 Result<> sync_file_system(int fd, const std::string& name);
 
 // Extended attributes of the open file. An absent attribute is nullopt, not an error; a file system without them is

@@ -30,6 +30,11 @@ Result<UniqueFd> Root::open_file(const fs::path& path) const {
   return renamed(open_regular_in_root(fd_.get(), path), path);
 }
 
+Result<std::string> Root::read(const fs::path& path, size_t limit) const {
+  TRY_ASSIGN(const UniqueFd fd, open_file(path));
+  return read_text(fd.get(), limit, outside(path).string());
+}
+
 bool Root::has(const fs::path& path) const {
   auto found = open(path, O_PATH | O_NOFOLLOW);
   return found || (found.error().code != ENOENT && found.error().code != ENOTDIR);

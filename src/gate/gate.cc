@@ -293,18 +293,13 @@ Failure joined(Error first, const std::string& what, const Error& second) {
   return Failure(std::move(first));
 }
 
-// What stands beside the manifest, or else nothing.
-Result<Bytes> read_signature(const Root& root, const fs::path& manifest) {
+// `named` if there is one, or else what stands beside the manifest, or else nothing.
+Result<Bytes> read_signature(const Root& root, const fs::path& manifest, const fs::path& named) {
+  if (!named.empty()) return read_file(named, GATE_MAX_SIGNATURE);
   const fs::path beside = manifest.string() + ".p7s";
   if (!root.has(beside)) return Bytes();
-  TRY_ASSIGN(const UniqueFd fd, root.open_file(beside));
-  TRY_ASSIGN(const std::string text, read_text(fd.get(), GATE_MAX_SIGNATURE, root.outside(beside).string()));
+  TRY_ASSIGN(const std::string text, root.read(beside, GATE_MAX_SIGNATURE));
   return Bytes(text.begin(), text.end());
-}
-
-// `named` if there is one.
-Result<Bytes> read_signature(const Root& root, const fs::path& manifest, const fs::path& named) {
-  return named.empty() ? read_signature(root, manifest) : read_file(named, GATE_MAX_SIGNATURE);
 }
 
 Result<> sync_file_system(const Root& root, const fs::path& file) {

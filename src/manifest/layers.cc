@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "base/directory.h"
-#include "base/io.h"
 #include "base/root.h"
 #include "base/unique_fd.h"
 #include "manifest/document.h"
@@ -185,13 +184,8 @@ Result<std::vector<fs::path>> find_files(const Root& root, const Directories& di
   return files;
 }
 
-Result<std::string> read_of(const Root& root, const fs::path& path, size_t limit) {
-  TRY_ASSIGN(const UniqueFd fd, root.open_file(path));
-  return read_text(fd.get(), limit, root.outside(path).string());
-}
-
 Result<Bytes> read_certificate(const Root& root, const fs::path& path) {
-  TRY_ASSIGN(std::string content, read_of(root, path, kMaxCertificateBytes));
+  TRY_ASSIGN(std::string content, root.read(path, kMaxCertificateBytes));
   return Bytes(content.begin(), content.end());
 }
 
@@ -220,7 +214,7 @@ Result<Layers> load_layers(const LayerPaths& paths) {
   // Of all together, for whoever writes drop-ins may not be who has signed them.
   size_t left = kMaxManifestBytes;
   for (const fs::path& file : files) {
-    TRY_ASSIGN(std::string text, read_of(root, file, left));
+    TRY_ASSIGN(std::string text, root.read(file, left));
     left -= text.size();
     loaded.files.push_back(root.outside(file));
     layers.push_back({loaded.files.back().string(), std::move(text)});

@@ -94,14 +94,14 @@ sleep 1000 & holder=$!
 exec {walker}<&-
 rm /sys/fs/bpf/walker
 expect_status 1 "sealing while somebody may walk over a map of the gate" bpfgate gate seal --manifest audit.json
-expect_output "BPF link [0-9]+ walks over the gate's map $walked" "it says so of the map" bpfgate gate seal --manifest audit.json
+expect_said "BPF link [0-9]+ walks over the gate's map $walked" "it says so of the map"
 kill $holder
 wait $holder 2>/dev/null
 rm -f hold
 ./holder hold-walk "$walked" hold & holder=$!
 for _ in $(seq 100); do [ -e hold ] && break; sleep 0.1; done
 expect_status 1 "sealing while somebody has such a program open by no link" bpfgate gate seal --manifest audit.json
-expect_output "process $holder .*/holder: 1 descriptors" "it says who has" bpfgate gate seal --manifest audit.json
+expect_said "process $holder .*/holder: 1 descriptors" "it says who has"
 kill $holder
 wait $holder 2>/dev/null
 expect_status 0 "unsealed, an unsigned manifest is good" bpfgate gate update --manifest enforce.json

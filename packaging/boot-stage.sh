@@ -23,7 +23,10 @@ bpfgate_boot() {
     enforce) bpfgate_power_off ;;
   esac
   for directory in etc usr/lib run; do
-    if [ -e "/$directory/bpfgate/fail-closed" ] || [ -e "$1/$directory/bpfgate/fail-closed" ]; then bpfgate_power_off; fi
+    for file in "/$directory/bpfgate/fail-closed" "$1/$directory/bpfgate/fail-closed"; do
+      # A link may lead to what only the host has.
+      if [ -e "$file" ] || [ -L "$file" ]; then bpfgate_power_off; fi
+    done
   done
 }
 

@@ -3,7 +3,14 @@
 # Puts bpfgate and the host's policy into the initramfs, where the host has one. dracut(8) says when each function is called.
 # shellcheck disable=SC2154 # dracutsysrootdir, moddir, initdir: dracut's
 
-there_is() { [[ -e $dracutsysrootdir/usr/lib/bpfgate/$1 || -e $dracutsysrootdir/etc/bpfgate/$1 ]]; }
+# A link that leads nowhere is there, as it is to bpfgate.
+there_is() {
+  local file
+  for file in "$dracutsysrootdir"/{usr/lib,etc}/bpfgate/"$1"; do
+    if [[ -e $file || -L $file ]]; then return 0; fi
+  done
+  return 1
+}
 
 check() { there_is manifest.json || there_is fail-closed; }
 

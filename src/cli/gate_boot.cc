@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/io.h"
+#include "base/root.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/policy_source.h"
@@ -44,16 +45,16 @@ void apply_choice(BootChoice choice, manifest::Manifest& manifest) {
   if (choice == BootChoice::Enforce) manifest.mode = manifest::Mode::Enforce;
 }
 
-// A file that is there or not cannot be malformed, unlike the policy whose failure this is about.
-bool asks_to_fail_closed(const fs::path& root) {
-  return std::ranges::any_of(manifest::LayerPaths().directories, [&](const fs::path& directory) {
-    std::error_code error;
-    return fs::exists(root / directory.relative_path() / "fail-closed", error) || error;
-  });
+// A file that is there or not cannot be malformed, unlike the policy whose failure this is about. Where it leads, if it
+// is a link, is not asked: an initramfs may be without that. `directory` as of Root::open().
+bool asks_to_fail_closed(const fs::path& directory) {
+  const Result<Root> root = Root::open(directory);
+  const auto asks = [&](const fs::path& layer) { return root->has(layer / "fail-closed"); };
+  return !root || std::ranges::any_of(manifest::LayerPaths().directories, asks);
 }
 
 bool fails_closed(const BootOptions& options, BootChoice choice) {
-  return choice == BootChoice::Enforce || asks_to_fail_closed("/") ||
+  return choice == BootChoice::Enforce || asks_to_fail_closed({}) ||
          (!options.host.empty() && asks_to_fail_closed(options.host));
 }
 

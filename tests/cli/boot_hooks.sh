@@ -52,6 +52,10 @@ for generator in initramfs_tools dracut; do
     err 'it will not boot'
     if grep -q checked did; then fail "$generator: a policy that is not there is looked at"; fi
     rm -f did "host/$place/bpfgate/fail-closed"
+    ln -s /nowhere "host/$place/bpfgate/fail-closed"
+    expect 0 $generator
+    has
+    rm -f did "host/$place/bpfgate/fail-closed"
   done
   ANSWER=0
 done

@@ -87,5 +87,9 @@ for place in etc/bpfgate usr/lib/bpfgate run/bpfgate new/etc/bpfgate new/usr/lib
   done
   stage 0 quiet
   goes_on
+  # A link to what only the host has.
+  ln -sf /elsewhere/fail-closed "initramfs/$place/fail-closed"
+  stage absent quiet
+  is_powered_off
   rm "initramfs/$place/fail-closed"
 done

@@ -160,7 +160,9 @@ expect_status 1 "a policy that cannot be read, on a host that fails open" bpfgat
 expect_gate none "there is no gate"
 expect_output "manifest.json:" "it says what is wrong" bpfgate gate boot
 [ "$failures" = 0 ] || finish
-touch "$host/fail" && mkdir -p "$host/etc/bpfgate" && mv "$host/fail" "$host/etc/bpfgate/fail-closed"
+# By a link of that system, which leads nowhere from here.
+mkdir -p "$host/etc/bpfgate" "$host/usr/share/site" && touch "$host/usr/share/site/fail" &&
+  ln -s /usr/share/site/fail "$host/etc/bpfgate/fail-closed" || die "fail-closed"
 # Said before: ../boot sees to it that it does.
 pass "a host that fails closed, and has no gate, comes to its end"
 in_initramfs
